@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//go:build ignore
+/*
+ * emit.h - everything that puts a sample into the ring.
+ *
+ * A sample that finds no room is counted, and what it would have said is said
+ * again by a later one: a connection stays dirty, a stream offset moves on. So a
+ * reader always knows how many bytes are missing and where.
+ */
+#ifndef SPLIFF_EMIT_H
+#define SPLIFF_EMIT_H
+
+/* kernel/trace/bpf_trace.c, since 6.16 */
+extern int bpf_probe_read_user_dynptr(struct bpf_dynptr *dst, __u32 off, __u32 size,
+				      const void *src) __ksym __weak;
+
+static __always_inline struct counts *my_counts(void)
+{
+	__u32 zero = 0;
+	return bpf_map_lookup_elem(&totals, &zero);
+}
+
+static __always_inline void count_loss(enum loss why, __u64 events, __u64 bytes)
+{
+	struct counts *n = my_counts();
+	if (!n)
+		return;
+	/* Preemptible context: another task on this CPU may be in the same line. */
+	__sync_fetch_and_add(&n->lost_events[why], events);
+	__sync_fetch_and_add(&n->lost_bytes[why], bytes);
+}
+
+/* A wake-up costs ten times a sample, so the reader is woken only when the ring
+ * is filling up, and at most once a millisecond; else its own timer drains it. */
+static __always_inline __u64 wake(__u64 now)
+{
+	if (bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) < wake_bytes)
+		return BPF_RB_NO_WAKEUP;
+	if (now - last_wake < 1000000)
+		return BPF_RB_NO_WAKEUP;
+	last_wake = now;
+	return BPF_RB_FORCE_WAKEUP;
+}
+
+static __always_inline void fill_hdr(struct ev_hdr *h, enum ev_kind kind, __u64 conn, __u64 now)
+{
+	__u64 id = bpf_get_current_pid_tgid();
+	h->kind = kind;
+	h->dir = 0;
+	h->cpu = bpf_get_smp_processor_id();
+	h->len = 0;
+	h->tgid = id >> 32;
+	h->tid = id;
+	h->conn = conn;
+	h->time = now;
+}
+
+static __always_inline void emit_bare(enum ev_kind kind, __u64 now)
+{
+	struct ev_hdr *h = bpf_ringbuf_reserve(&ring, sizeof(*h), 0);
+	if (!h) {
+		count_loss(LOSS_CONTROL, 1, 0);
+		return;
+	}
+	fill_hdr(h, kind, 0, now);
+	bpf_ringbuf_submit(h, BPF_RB_NO_WAKEUP);
+}
+
+/* Says who the process is before its first event. */
+static __always_inline void emit_proc(__u64 now)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	__u64 start = BPF_CORE_READ(task, group_leader, start_boottime);
+	__u64 *known = bpf_map_lookup_elem(&procs, &tgid);
+	if (known && *known == start)
+		return;
+	struct ev_proc *p = bpf_ringbuf_reserve(&ring, sizeof(*p), 0);
+	if (!p) {
+		count_loss(LOSS_CONTROL, 1, 0);
+		return;
+	}
+	fill_hdr(&p->hdr, EV_PROC, 0, now);
+	p->start = start;
+	p->cgroup = bpf_get_current_cgroup_id();
+	p->ppid = BPF_CORE_READ(task, real_parent, tgid);
+	p->uid = bpf_get_current_uid_gid();
+	p->pad = 0;
+	p->args_len = 0;
+	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
+	bpf_probe_read_kernel(p->comm, COMM_LEN, &leader->comm);
+	__u64 arg = BPF_CORE_READ(task, mm, arg_start), end = BPF_CORE_READ(task, mm, arg_end);
+	__u64 n = end - arg;
+	if (end > arg) {
+		if (n > ARGS_LEN)
+			n = ARGS_LEN;
+		asm volatile("" : "+r"(n)); /* keeps clang from dropping the mask the verifier wants */
+		n = (n - 1) & (ARGS_LEN - 1);
+		if (!bpf_probe_read_user(p->args, n + 1, (void *)arg))
+			p->args_len = n + 1;
+	}
+	bpf_ringbuf_submit(p, BPF_RB_NO_WAKEUP);
+	bpf_map_update_elem(&procs, &tgid, &start, BPF_ANY);
+}
+
+/* Says what is known of a connection, if that has changed. */
+static __always_inline void emit_conn(struct conn_key *k, struct conn *c, __u64 now)
+{
+	if (!c->dirty)
+		return;
+	emit_proc(now);
+	struct ev_conn *e = bpf_ringbuf_reserve(&ring, sizeof(*e), 0);
+	if (!e) {
+		count_loss(LOSS_CONTROL, 1, 0);
+		return;
+	}
+	fill_hdr(&e->hdr, EV_CONN, c->id, now);
+	e->ssl = k->ssl;
+	e->cookie = c->cookie;
+	e->tuple = c->tuple;
+	e->conflicts = c->conflicts;
+	e->role = c->role;
+	e->mid = c->mid;
+	e->alpn_len = c->alpn_len;
+	e->probe = c->probe;
+	__builtin_memcpy(e->alpn, c->alpn, ALPN_LEN);
+	bpf_ringbuf_submit(e, BPF_RB_NO_WAKEUP);
+	c->dirty = 0;
+	c->announced = 1;
+}
+
+static __always_inline void emit_end(struct conn_key *k, struct conn *c, __u8 reason, __u64 now)
+{
+	__u8 failed = c->hs_start && !c->hs_done && !c->off[0] && !c->off[1];
+	if (failed)
+		emit_conn(k, c, now); /* a failed handshake is worth telling although no byte came */
+	if (!c->announced)
+		return;
+	struct ev_end *e = bpf_ringbuf_reserve(&ring, sizeof(*e), 0);
+	if (!e) {
+		count_loss(LOSS_CONTROL, 1, 0);
+		return;
+	}
+	fill_hdr(&e->hdr, EV_END, c->id, now);
+	e->off[0] = c->off[0];
+	e->off[1] = c->off[1];
+	e->lost[0] = c->lost[0];
+	e->lost[1] = c->lost[1];
+	e->reason = reason;
+	e->shutdown = c->shutdown;
+	e->handshake = failed;
+	__builtin_memset(e->pad, 0, sizeof(e->pad));
+	bpf_ringbuf_submit(e, BPF_RB_NO_WAKEUP);
+}
+
+/* One call's plaintext on its way into the ring, piece by piece. */
+struct copying {
+	struct ev_data ev;
+	__u64 buf;
+	__u32 left;
+	__u32 pad;
+	struct conn *c;
+};
+
+static __always_inline void piece_lost(struct copying *y, enum loss why, __u32 n)
+{
+	count_loss(why, 1, n);
+	y->ev.lost |= 1 << why;
+	if (y->c)
+		__sync_fetch_and_add(&y->c->lost[y->ev.hdr.dir & 1], n);
+}
+
+static __always_inline void piece_sent(struct copying *y, __u32 n)
+{
+	struct counts *t = my_counts();
+	if (t) {
+		__sync_fetch_and_add(&t->events, 1);
+		__sync_fetch_and_add(&t->bytes, n);
+	}
+	y->ev.lost = 0;
+}
+
+/* For kernels without bpf_probe_read_user_dynptr: the smallest of four sizes that
+ * fits. No per-CPU scratch buffer: a uprobe program can be preempted, and then
+ * one process's plaintext would leave under another's name. */
+#define RESERVE_FIXED(SIZE)                                                              \
+	if (n <= (SIZE)) {                                                               \
+		struct {                                                                 \
+			struct ev_data ev;                                               \
+			__u8 b[SIZE];                                                    \
+		} *r = bpf_ringbuf_reserve(&ring, sizeof(*r), 0);                        \
+		if (!r) {                                                                \
+			piece_lost(y, LOSS_RING, n);                                     \
+			return;                                                          \
+		}                                                                        \
+		r->ev = y->ev;                                                           \
+		__u32 m = n - 1;                                                         \
+		asm volatile("" : "+r"(m));                                              \
+		m &= (SIZE) - 1;                                                         \
+		if (bpf_probe_read_user(r->b, m + 1, (void *)y->buf)) {                  \
+			bpf_ringbuf_discard(r, BPF_RB_NO_WAKEUP);                        \
+			piece_lost(y, LOSS_FAULT, n);                                    \
+			return;                                                          \
+		}                                                                        \
+		bpf_ringbuf_submit(r, wake(y->ev.hdr.time));                             \
+		piece_sent(y, n);                                                        \
+		return;                                                                  \
+	}
+
+static __always_inline void send_fixed(struct copying *y, __u32 n)
+{
+	RESERVE_FIXED(256)
+	RESERVE_FIXED(1024)
+	RESERVE_FIXED(4096)
+	RESERVE_FIXED(PIECE)
+}
+
+static __always_inline void send_dynptr(struct copying *y, __u32 n)
+{
+	struct bpf_dynptr p;
+	if (bpf_ringbuf_reserve_dynptr(&ring, sizeof(struct ev_data) + n, 0, (void *)&p)) {
+		bpf_ringbuf_discard_dynptr((void *)&p, BPF_RB_NO_WAKEUP);
+		piece_lost(y, LOSS_RING, n);
+		return;
+	}
+	struct ev_data *ev = bpf_dynptr_data((void *)&p, 0, sizeof(*ev));
+	if (!ev || bpf_probe_read_user_dynptr(&p, sizeof(*ev), n, (void *)y->buf)) {
+		/* Discarded, never submitted: the room still holds an older sample's bytes. */
+		bpf_ringbuf_discard_dynptr((void *)&p, BPF_RB_NO_WAKEUP);
+		piece_lost(y, LOSS_FAULT, n);
+		return;
+	}
+	*ev = y->ev;
+	bpf_ringbuf_submit_dynptr((void *)&p, wake(y->ev.hdr.time));
+	piece_sent(y, n);
+}
+
+static __always_inline long send_piece(struct copying *y)
+{
+	__u32 n = y->left;
+	if (!n)
+		return 1;
+	if (n > PIECE)
+		n = PIECE;
+	y->ev.hdr.len = n;
+	if (plain_reserve)
+		send_fixed(y, n);
+	else
+		send_dynptr(y, n);
+	y->ev.off += n;
+	y->buf += n;
+	y->left -= n;
+	return 0;
+}
+
+static long next_piece(__u32 i, void *ctx)
+{
+	return send_piece(ctx);
+}
+
+/* Sends what a call moved: n bytes at buf, in direction dir. */
+static __always_inline void emit_data(struct conn *c, struct frame *f, __u32 n, __u32 dir, __u64 now)
+{
+	struct copying y = {};
+	__u64 dur = now - f->start;
+	fill_hdr(&y.ev.hdr, EV_DATA, c->id, now);
+	dir &= 1;
+	y.ev.hdr.dir = dir;
+	y.ev.dur = dur > 0xffffffff ? 0xffffffff : dur;
+	y.ev.off = c->off[dir];
+	y.ev.lost = c->cause[dir];
+	y.buf = f->buf;
+	y.left = n;
+	y.c = c;
+	if (snaplen && n > snaplen)
+		y.left = snaplen;
+	send_piece(&y);
+	if (y.left)
+		bpf_loop(n / PIECE + 1, next_piece, &y, 0);
+	__u64 end = c->off[dir] + n;
+	if (y.ev.off < end) {
+		piece_lost(&y, LOSS_SNAPLEN, end - y.ev.off);
+	}
+	c->off[dir] = end;
+	c->cause[dir] = y.ev.lost;
+}
+
+#endif

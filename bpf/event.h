@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//go:build ignore
+/*
+ * event.h - the only contract between the kernel side and package record.
+ *
+ * Every sample in the ring begins with struct ev_hdr. Go's types are generated
+ * from this file by bpf2go; layout_test.go pins each offset. No packed structs,
+ * all padding is explicit, all integers are in the host's byte order, addresses
+ * and ports in network order.
+ */
+#ifndef SPLIFF_EVENT_H
+#define SPLIFF_EVENT_H
+
+#define COMM_LEN 16
+#define ALPN_LEN 32
+#define ARGS_LEN 1024
+#define COMMS_MAX 8
+/* A DATA event carries at most one TLS record's worth of plaintext (RFC 8446 section 5.1). */
+#define PIECE 16384
+
+enum ev_kind {
+	EV_DATA = 1,      /* struct ev_data, then hdr.len bytes of plaintext */
+	EV_CONN = 2,      /* struct ev_conn: all that is known of a connection */
+	EV_END = 3,       /* struct ev_end: the session object is gone */
+	EV_HANDSHAKE = 4, /* struct ev_handshake */
+	EV_PROC = 5,      /* struct ev_proc */
+	EV_EXIT = 6,      /* struct ev_hdr: the process is gone */
+	EV_EXEC = 7,      /* struct ev_hdr: the process runs another program now */
+	EV_LOAD = 8,      /* struct ev_hdr: the process's dynamic linker mapped something */
+};
+
+/* Directions: as format.Dir, minus one. */
+enum ev_dir { DIR_WRITE = 0, DIR_READ = 1 };
+
+/* Why bytes are missing. */
+enum loss {
+	LOSS_RING = 0,    /* no room in the ring */
+	LOSS_FAULT = 1,   /* the process's memory could not be read */
+	LOSS_SNAPLEN = 2, /* cut on purpose */
+	LOSS_STATE = 3,   /* no room in a table */
+	LOSS_CONTROL = 4, /* an event without payload did not get through; it is sent again where it can be */
+	LOSS_NEST = 5,    /* calls nested deeper than the frame stack */
+	LOSS_N = 6,
+};
+
+struct ev_hdr {
+	__u8 kind; /* enum ev_kind */
+	__u8 dir;  /* enum ev_dir, DATA only */
+	__u16 cpu;
+	__u32 len; /* payload bytes after the struct */
+	__u32 tgid;
+	__u32 tid;
+	__u64 conn; /* connection number, never reused while the object is loaded */
+	__u64 time; /* CLOCK_MONOTONIC nanoseconds when the call returned */
+};
+
+struct ev_data {
+	struct ev_hdr hdr;
+	__u64 off; /* stream offset of the payload */
+	__u32 dur; /* nanoseconds the call took, saturating */
+	__u8 lost; /* bit (1 << enum loss) of every cause of loss in this direction since the last DATA */
+	__u8 pad[3];
+};
+
+struct tuple {
+	__u8 laddr[16]; /* IPv4 in the first four bytes */
+	__u8 raddr[16];
+	__u16 lport; /* host order */
+	__u16 rport; /* network order */
+	__u16 family;
+	__u16 pad;
+};
+
+struct ev_conn {
+	struct ev_hdr hdr;
+	__u64 ssl;
+	__u64 cookie;
+	struct tuple tuple;
+	__u32 conflicts;
+	__u8 role; /* as format.Role */
+	__u8 mid;  /* 1: older than the recording */
+	__u8 alpn_len;
+	__u8 probe; /* id of the library, from the attach cookie */
+	__u8 alpn[ALPN_LEN];
+};
+
+struct ev_end {
+	struct ev_hdr hdr;
+	__u64 off[2];
+	__u64 lost[2];
+	__u8 reason; /* as format.EndReason */
+	__u8 shutdown;
+	__u8 handshake; /* 1: a handshake began and never ended */
+	__u8 pad[5];
+};
+
+struct ev_handshake {
+	struct ev_hdr hdr;
+	__u64 dur;
+};
+
+struct ev_proc {
+	struct ev_hdr hdr;
+	__u64 start; /* CLOCK_BOOTTIME nanoseconds */
+	__u64 cgroup;
+	__u32 ppid;
+	__u32 uid;
+	__u8 comm[COMM_LEN];
+	__u32 args_len;
+	__u32 pad;
+	__u8 args[ARGS_LEN];
+};
+
+/* Values of the "totals" map, one set a CPU. */
+struct counts {
+	__u64 events;            /* DATA events handed over */
+	__u64 bytes;             /* plaintext bytes handed over */
+	__u64 lost_events[LOSS_N];
+	__u64 lost_bytes[LOSS_N];
+	__u64 unpaired;          /* returns without their entry */
+};
+
+/* Value of the "conns" map: one TLS session object. */
+struct conn {
+	__u64 id;
+	__u64 off[2];  /* next stream offset, by direction; lost bytes included */
+	__u64 lost[2]; /* bytes lost so far */
+	__u64 cookie;
+	__u64 hs_start; /* first handshake call, 0 before */
+	struct tuple tuple;
+	__u32 conflicts;
+	__u32 refs; /* SSL_up_ref calls not yet undone by SSL_free */
+	__u8 role, mid, dirty, hs_done;
+	__u8 shutdown, alpn_len, probe, announced;
+	__u8 cause[2]; /* causes of loss since the last DATA */
+	__u8 pad2[6];
+	__u8 alpn[ALPN_LEN];
+};
+
+struct conn_key {
+	__u64 ssl;
+	__u32 tgid;
+	__u32 pad;
+};
+
+#endif

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//go:build ignore
+/*
+ * maps.h - state the programs share, and what user space sets before load.
+ *
+ * Every key that names something of a process carries its tgid: after fork two
+ * processes hold different sessions at one address.
+ */
+#ifndef SPLIFF_MAPS_H
+#define SPLIFF_MAPS_H
+
+/* Set by record before load. */
+const volatile __u32 self_tgid = 0;     /* never recorded: our own process */
+const volatile __u32 filter = 0;        /* 0: record every process */
+const volatile __u32 n_comms = 0;       /* names in comms[] */
+const volatile __u8 comms[COMMS_MAX][COMM_LEN] = {}; /* lower case */
+const volatile __u64 wake_bytes = 16 << 20; /* wake the reader when this much waits */
+const volatile __u32 snaplen = 0;       /* most bytes copied of one call; 0: all */
+const volatile __u32 plain_reserve = 0; /* 1: don't use dynptr copies (tests, kernels before 6.16) */
+
+__u64 next_conn = 0;
+__u64 last_wake = 0;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 64 << 20);
+} ring SEC(".maps");
+
+/* One call on a TLS session that has been entered and not left. */
+struct frame {
+	__u64 ssl, buf, num, out; /* arguments; out: where the length goes */
+	__u64 start;              /* entry, ktime */
+	__u64 sp;                 /* stack pointer at entry: tells a nested call from a stale frame */
+	__u64 cookie;             /* socket used inside this call, 0 if none yet */
+	struct tuple tuple;
+	__u64 what;               /* attach cookie of the entry probe */
+};
+
+/* TLS inside TLS (an HTTPS proxy) nests two; four leaves room. */
+#define FRAMES 4
+
+struct task_state {
+	__u32 depth;
+	__u32 verdict; /* 1 no, 2 yes: what the name filter said */
+	__u64 verdict_time;
+	struct frame frames[FRAMES];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct task_state);
+} tasks SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 262144);
+	__type(key, struct conn_key);
+	__type(value, struct conn);
+} conns SEC(".maps");
+
+/* Processes asked for: tgid -> 1, or 2 when its children are meant too. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 65536);
+	__type(key, __u32);
+	__type(value, __u32);
+} targets SEC(".maps");
+
+/* Processes announced by EV_PROC: tgid -> start time. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 65536);
+	__type(key, __u32);
+	__type(value, __u64);
+} procs SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct counts);
+} totals SEC(".maps");
+
+#endif

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//go:build ignore
+/*
+ * sock.h - which socket a TLS session talks through.
+ *
+ * The kernel announces every send and receive in the context of the task that
+ * makes it. One made inside a TLS call belongs to that call's session: no
+ * struct of the TLS library needs to be read.
+ */
+#ifndef SPLIFF_SOCK_H
+#define SPLIFF_SOCK_H
+
+static __always_inline int used(struct sock *sk)
+{
+	struct task_state *t = bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), 0, 0);
+	if (!t || !t->depth || t->depth > FRAMES)
+		return 0;
+	struct frame *f = &t->frames[(t->depth - 1) & (FRAMES - 1)];
+	if (f->cookie)
+		return 0;
+	__u16 family = sk->__sk_common.skc_family;
+	if (family != AF_INET && family != AF_INET6)
+		return 0;
+	struct tuple *u = &f->tuple;
+	__builtin_memset(u, 0, sizeof(*u));
+	u->family = family;
+	u->lport = sk->__sk_common.skc_num;
+	u->rport = sk->__sk_common.skc_dport;
+	if (family == AF_INET) {
+		*(__u32 *)u->laddr = sk->__sk_common.skc_rcv_saddr;
+		*(__u32 *)u->raddr = sk->__sk_common.skc_daddr;
+	} else {
+		BPF_CORE_READ_INTO(&u->laddr, sk, __sk_common.skc_v6_rcv_saddr);
+		BPF_CORE_READ_INTO(&u->raddr, sk, __sk_common.skc_v6_daddr);
+	}
+	f->cookie = bpf_get_socket_cookie(sk);
+	return 0;
+}
+
+/* include/trace/events/sock.h, since 6.3 */
+SEC("tp_btf/sock_send_length")
+int BPF_PROG(sock_sent, struct sock *sk)
+{
+	return used(sk);
+}
+
+SEC("tp_btf/sock_recv_length")
+int BPF_PROG(sock_received, struct sock *sk)
+{
+	return used(sk);
+}
+
+#endif

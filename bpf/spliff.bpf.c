@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//go:build ignore
+/*
+ * spliff.bpf.c - the one compiled unit of the kernel side.
+ *
+ * The programs copy and count; they parse no protocol and decide nothing that
+ * user space could decide later.
+ */
+#include "kernel.h"
+
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_tracing.h>
+
+#include "event.h"
+#include "maps.h"
+#include "emit.h"
+#include "task.h"
+#include "sock.h"
+#include "openssl.h"
+
+char LICENSE[] SEC("license") = "GPL v2";
+
+/* Keeps the types that Go needs in the object's BTF. */
+const struct ev_data *keep_ev_data __attribute__((unused));
+const struct ev_conn *keep_ev_conn __attribute__((unused));
+const struct ev_end *keep_ev_end __attribute__((unused));
+const struct ev_handshake *keep_ev_handshake __attribute__((unused));
+const struct ev_proc *keep_ev_proc __attribute__((unused));
+const enum ev_kind *keep_ev_kind __attribute__((unused));
+const enum ev_dir *keep_ev_dir __attribute__((unused));
+const enum loss *keep_loss __attribute__((unused));
+const enum what *keep_what __attribute__((unused));
+const enum how *keep_how __attribute__((unused));

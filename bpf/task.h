@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//go:build ignore
+/*
+ * task.h - which processes are recorded, and how their lives begin and end.
+ */
+#ifndef SPLIFF_TASK_H
+#define SPLIFF_TASK_H
+
+#define TARGET_ALONE 1
+#define TARGET_TREE 2
+
+static __always_inline __u8 lower(__u8 c)
+{
+	return c >= 'A' && c <= 'Z' ? c + 32 : c;
+}
+
+/* True when name holds comms[i], without regard to case. */
+static __noinline bool holds(const __u8 *name, __u32 i)
+{
+	for (int at = 0; at < COMM_LEN; at++) {
+		bool same = true;
+		for (int j = 0; j < COMM_LEN; j++) {
+			__u8 want = comms[i & (COMMS_MAX - 1)][j];
+			if (!want)
+				break;
+			if (at + j >= COMM_LEN || lower(name[(at + j) & (COMM_LEN - 1)]) != want) {
+				same = false;
+				break;
+			}
+		}
+		if (same)
+			return true;
+	}
+	return false;
+}
+
+static __always_inline bool named(void)
+{
+	__u8 own[COMM_LEN] = {}, led[COMM_LEN] = {};
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
+	bpf_get_current_comm(own, COMM_LEN);
+	bpf_probe_read_kernel(led, COMM_LEN, &leader->comm);
+	for (__u32 i = 0; i < n_comms && i < COMMS_MAX; i++)
+		if (holds(led, i) || holds(own, i))
+			return true;
+	return false;
+}
+
+/* Says whether the current process is to be recorded. Looked at before anything
+ * is copied; a process is recorded when any filter names it. */
+static __always_inline bool traced(struct task_state *t, __u64 now)
+{
+	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	if (tgid == self_tgid)
+		return false;
+	if (!filter || bpf_map_lookup_elem(&targets, &tgid))
+		return true;
+	if (!n_comms)
+		return false;
+	/* Names change (prctl, exec), so a verdict is kept for a second only. */
+	if (!t->verdict || now - t->verdict_time > 1000000000ULL) {
+		t->verdict = named() ? 2 : 1;
+		t->verdict_time = now;
+	}
+	return t->verdict == 2;
+}
+
+/* include/trace/events/sched.h */
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(forked, struct task_struct *parent, struct task_struct *child)
+{
+	__u32 from = parent->tgid, to = child->tgid;
+	if (from == to)
+		return 0; /* a thread */
+	__u32 *how = bpf_map_lookup_elem(&targets, &from);
+	if (how && *how == TARGET_TREE) {
+		__u32 tree = TARGET_TREE;
+		bpf_map_update_elem(&targets, &to, &tree, BPF_ANY);
+	}
+	return 0;
+}
+
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(execed, struct task_struct *task)
+{
+	__u32 tgid = task->tgid;
+	struct task_state *t = bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), 0, 0);
+	if (t) {
+		t->depth = 0;
+		t->verdict = 0;
+	}
+	if (!bpf_map_lookup_elem(&procs, &tgid))
+		return 0;
+	bpf_map_delete_elem(&procs, &tgid); /* the next event introduces the new program */
+	emit_bare(EV_EXEC, bpf_ktime_get_ns());
+	return 0;
+}
+
+/* Fires for each thread; the process ends with its last one. */
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(exited, struct task_struct *task)
+{
+	__u32 tgid = task->tgid;
+	if (task->signal->live.counter > 0)
+		return 0;
+	if (filter)
+		bpf_map_delete_elem(&targets, &tgid);
+	if (!bpf_map_lookup_elem(&procs, &tgid))
+		return 0;
+	bpf_map_delete_elem(&procs, &tgid);
+	emit_bare(EV_EXIT, bpf_ktime_get_ns());
+	return 0;
+}
+
+/* glibc's _dl_debug_state: the dynamic linker has mapped or is about to map files. */
+SEC("uprobe.multi")
+int files_mapped(struct pt_regs *ctx)
+{
+	__u64 now = bpf_ktime_get_ns();
+	struct task_state *t = bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), 0,
+						    BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (t && traced(t, now))
+		emit_bare(EV_LOAD, now);
+	return 0;
+}
+
+#endif

@@ -1,0 +1,190 @@
+package record
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// procFS is the procfs that is read; tests give a folder of their own.
+type procFS string
+
+// mapped is an executable mapping of a file that interests us.
+type mapped struct {
+	pid  uint32
+	path string // as the process sees it
+	open string // a path that opens exactly that inode, in any mount namespace
+}
+
+// fileKey tells two files apart. Overlayfs shows one inode under several device
+// numbers, and two probes on one inode would record every byte twice, so the
+// device is left out and the build id taken in.
+type fileKey struct {
+	inode   uint64
+	buildID string
+}
+
+// pids lists the processes.
+func (p procFS) pids() []uint32 {
+	names, _ := filepath.Glob(filepath.Join(string(p), "[0-9]*"))
+	var pids []uint32
+	for _, n := range names {
+		if v, err := strconv.ParseUint(filepath.Base(n), 10, 32); err == nil {
+			pids = append(pids, uint32(v))
+		}
+	}
+	return pids
+}
+
+// exists reports whether a process lives.
+func (p procFS) exists(pid uint32) bool {
+	_, err := os.Stat(filepath.Join(string(p), strconv.FormatUint(uint64(pid), 10), "stat"))
+	return err == nil
+}
+
+// libraries returns the executable mappings of a process whose file want accepts
+// by its base name. A process that vanished has none.
+func (p procFS) libraries(pid uint32, want func(base string) bool) []mapped {
+	dir := filepath.Join(string(p), strconv.FormatUint(uint64(pid), 10))
+	f, err := os.Open(filepath.Join(dir, "maps"))
+	if err != nil {
+		return nil
+	}
+	defer f.Close()
+	var found []mapped
+	seen := map[string]bool{}
+	sc := bufio.NewScanner(io.LimitReader(f, 64<<20))
+	sc.Buffer(make([]byte, 0, 8192), 1<<16)
+	for sc.Scan() {
+		m, ok := parseMapping(sc.Bytes())
+		if !ok || seen[m.path] || !want(filepath.Base(strings.TrimSuffix(m.path, " (deleted)"))) {
+			continue
+		}
+		seen[m.path] = true
+		// map_files opens the mapped inode itself, also when it was replaced on disk by
+		// an upgrade or lies in another mount namespace.
+		found = append(found, mapped{pid: pid, path: m.path, open: filepath.Join(dir, "map_files", m.span)})
+	}
+	return found
+}
+
+type mapping struct{ span, path string }
+
+// parseMapping reads a line of /proc/PID/maps (Documentation/filesystems/proc.rst)
+// and accepts executable mappings of files.
+func parseMapping(line []byte) (mapping, bool) {
+	fields := bytes.Fields(line)
+	if len(fields) < 6 || len(fields[1]) < 3 || fields[1][2] != 'x' || fields[5][0] != '/' {
+		return mapping{}, false
+	}
+	// The path is the rest of the line: it may hold spaces.
+	at := bytes.IndexByte(line, '/')
+	return mapping{span: string(fields[0]), path: string(line[at:])}, true
+}
+
+// parents returns the parent of every process.
+func (p procFS) parents() map[uint32]uint32 {
+	up := map[uint32]uint32{}
+	for _, pid := range p.pids() {
+		if st, err := p.stat(pid); err == nil {
+			up[pid] = st.ppid
+		}
+	}
+	return up
+}
+
+// descendants returns root and every process below it.
+func (p procFS) descendants(root uint32) []uint32 {
+	up := p.parents()
+	tree := []uint32{root}
+	for pid := range up {
+		// A chain of parents is as long as the tree is deep; the bound ends a cycle
+		// that a racing re-parenting could show.
+		for at, n := pid, 0; n < 4096; n++ {
+			next, ok := up[at]
+			if !ok || at == 0 {
+				break
+			}
+			if next == root && pid != root {
+				tree = append(tree, pid)
+				break
+			}
+			at = next
+		}
+	}
+	return tree
+}
+
+type procStat struct{ ppid uint32 }
+
+// stat reads /proc/PID/stat. The name field may hold any byte, spaces and
+// parentheses included, so fields are counted from its last ')'.
+func (p procFS) stat(pid uint32) (procStat, error) {
+	b, err := os.ReadFile(filepath.Join(string(p), strconv.FormatUint(uint64(pid), 10), "stat"))
+	if err != nil {
+		return procStat{}, err
+	}
+	return parseStat(b)
+}
+
+func parseStat(b []byte) (procStat, error) {
+	end := bytes.LastIndexByte(b, ')')
+	if end < 0 {
+		return procStat{}, fmt.Errorf("parse stat: no name in %q", b)
+	}
+	fields := bytes.Fields(b[end+1:])
+	if len(fields) < 2 {
+		return procStat{}, fmt.Errorf("parse stat: %d fields", len(fields))
+	}
+	ppid, err := strconv.ParseUint(string(fields[1]), 10, 32)
+	if err != nil {
+		return procStat{}, fmt.Errorf("parse stat: %w", err)
+	}
+	return procStat{ppid: uint32(ppid)}, nil
+}
+
+// exe and cgroup describe a process that may be gone already: then they are "".
+func (p procFS) exe(pid uint32) string {
+	s, err := os.Readlink(filepath.Join(string(p), strconv.FormatUint(uint64(pid), 10), "exe"))
+	if err != nil {
+		return ""
+	}
+	return s
+}
+
+func (p procFS) cgroup(pid uint32) string {
+	b, err := os.ReadFile(filepath.Join(string(p), strconv.FormatUint(uint64(pid), 10), "cgroup"))
+	if err != nil {
+		return ""
+	}
+	for line := range strings.SplitSeq(string(b), "\n") {
+		if path, ok := strings.CutPrefix(line, "0::"); ok {
+			return path
+		}
+	}
+	return ""
+}
+
+// isOpenSSL3 accepts the names under which distributions install OpenSSL 3.
+func isOpenSSL3(base string) bool {
+	return base == "libssl.so.3" || strings.HasPrefix(base, "libssl.so.3.") || strings.HasPrefix(base, "libssl-") && strings.HasSuffix(base, ".so.3")
+}
+
+// isLinker accepts the dynamic linkers of glibc and musl.
+func isLinker(base string) bool {
+	return strings.HasPrefix(base, "ld-linux") || strings.HasPrefix(base, "ld-musl") || base == "ld.so"
+}
+
+// installedPatterns are where libraries lie on common distributions.
+func installedPatterns() (openssl, linkers []string) {
+	for _, dir := range []string{"/usr/lib/*-linux-gnu", "/usr/lib64", "/usr/lib", "/lib/*-linux-gnu", "/lib64", "/lib",
+		"/usr/local/lib", "/usr/local/lib64", "/usr/local/*/lib", "/opt/*/lib", "/opt/*/lib64"} {
+		openssl = append(openssl, dir+"/libssl.so.3*")
+	}
+	return openssl, []string{"/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1", "/lib/ld-musl-*.so.1"}
+}

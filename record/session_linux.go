@@ -1,0 +1,404 @@
+//go:build amd64 || arm64
+
+package record
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/NoFear0411/spliff/bpf"
+	"github.com/NoFear0411/spliff/format"
+)
+
+const (
+	defaultRing = 64 << 20
+	minRing     = 1 << 16
+	maxRing     = 1 << 30
+
+	liveWait = 20  // milliseconds between drains when someone watches
+	fileWait = 500 // and when nobody does: fewer, larger drains cost the recorded programs less
+
+	clockEvery = 10 * time.Second
+)
+
+// Session is a recording in progress. Its methods may be called from any
+// goroutine; Run once.
+type Session struct {
+	o       Options
+	info    format.Session
+	k       *kernel
+	ring    *ring
+	libs    *libs
+	t       *translator
+	child   *child
+	scans   chan uint32 // processes whose mappings changed
+	fresh   chan Target // libraries probed since Run began
+	clockAt time.Time
+	told    bpf.SpliffCounts // losses already in the session
+	missed  uint64
+}
+
+// Open loads the kernel side, puts probes on every TLS library it finds and starts
+// o.Command. What is recorded from then on waits in the ring for Run.
+//
+// Errors wrap [ErrPermission], [ErrNotSupported], [ErrNoProcess] or
+// [ErrNoLibrary] where one of these is the reason.
+func Open(ctx context.Context, o Options) (*Session, error) {
+	if os.Geteuid() != 0 {
+		return nil, fmt.Errorf("%w: try sudo", ErrPermission)
+	}
+	if _, err := os.Stat("/sys/kernel/btf/vmlinux"); err != nil {
+		return nil, fmt.Errorf("%w: the kernel has no BTF (CONFIG_DEBUG_INFO_BTF)", ErrNotSupported)
+	}
+	s := &Session{o: o, scans: make(chan uint32, 1024), fresh: make(chan Target, maxLibraries)}
+	if err := s.open(); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Session) open() (err error) {
+	size := ringSize(s.o.RingBytes)
+	proc := procFS("/proc")
+	pids := append([]uint32(nil), s.o.PIDs...)
+	for _, p := range s.o.Parents {
+		pids = append(pids, p)
+	}
+	for _, p := range pids {
+		if !proc.exists(p) {
+			return fmt.Errorf("%w: %d", ErrNoProcess, p)
+		}
+	}
+	if s.k, err = loadKernel(s.o, size); err != nil {
+		return err
+	}
+	if err := s.nameTargets(proc); err != nil {
+		return err
+	}
+	s.libs = newLibs(proc, s.k)
+	if err := s.libs.attachInstalled(nil); err != nil {
+		return err
+	}
+	if s.ring, err = newRing(s.k.objs.Ring.FD(), size); err != nil {
+		return err
+	}
+	s.info = sessionInfo(s.o)
+	s.t = newTranslator(s.k, proc, bootAhead())
+	s.t.loaded = s.rescan
+	if len(s.o.Command) > 0 {
+		if s.child, err = startChild(s.k, s.o, s.ring.interrupt); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Session) nameTargets(proc procFS) error {
+	for _, p := range s.o.PIDs {
+		if err := s.k.name(p, targetAlone); err != nil {
+			return err
+		}
+	}
+	for _, root := range s.o.Parents {
+		// Named before and after the look at /proc, so that a child forked in between is
+		// caught by one of the two.
+		if err := s.k.name(root, targetTree); err != nil {
+			return err
+		}
+		for _, p := range proc.descendants(root) {
+			if err := s.k.name(p, targetTree); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// ringSize returns the next power of two within what the kernel accepts.
+func ringSize(n int) int {
+	if n <= 0 {
+		return defaultRing
+	}
+	size := minRing
+	for size < n && size < maxRing {
+		size <<= 1
+	}
+	return size
+}
+
+func clock(id int32) int64 {
+	var ts unix.Timespec
+	unix.ClockGettime(id, &ts) // cannot fail with a valid id and pointer
+	return ts.Nano()
+}
+
+// bootAhead is how far CLOCK_BOOTTIME is ahead of CLOCK_MONOTONIC: the time spent
+// suspended.
+func bootAhead() int64 { return clock(unix.CLOCK_BOOTTIME) - clock(unix.CLOCK_MONOTONIC) }
+
+func sessionInfo(o Options) format.Session {
+	info := format.Session{
+		Wall: clock(unix.CLOCK_REALTIME), Mono: uint64(clock(unix.CLOCK_MONOTONIC)),
+		Writer: o.Writer, Command: o.Args, Filter: filterWords(o),
+	}
+	rand.Read(info.UUID[:])
+	info.UUID[6], info.UUID[8] = info.UUID[6]&0x0f|0x40, info.UUID[8]&0x3f|0x80 // RFC 9562 version 4
+	_, east := time.Now().Zone()
+	info.UTCOffset = int32(east)
+	info.Host, _ = os.Hostname()
+	var u unix.Utsname
+	if unix.Uname(&u) == nil {
+		info.Kernel = unix.ByteSliceToString(u.Sysname[:]) + " " + unix.ByteSliceToString(u.Release[:])
+		info.Arch = unix.ByteSliceToString(u.Machine[:])
+	}
+	return info
+}
+
+func filterWords(o Options) string {
+	var w []string
+	for _, p := range o.PIDs {
+		w = append(w, fmt.Sprintf("pid %d", p))
+	}
+	for _, p := range o.Parents {
+		w = append(w, fmt.Sprintf("descendants of %d", p))
+	}
+	for _, c := range o.Comms {
+		w = append(w, "comm "+c)
+	}
+	if len(o.Command) > 0 {
+		w = append(w, "command "+o.Command[0])
+	}
+	return strings.Join(w, " or ")
+}
+
+// rescan asks for a process's mappings to be looked at. It never blocks the drain:
+// when the queue is full the process's next mapping asks again.
+func (s *Session) rescan(pid uint32) {
+	select {
+	case s.scans <- pid:
+	default:
+	}
+}
+
+// attachLater probes libraries that appear while recording.
+func (s *Session) attachLater(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case pid := <-s.scans:
+			targets, err := s.libs.scan(pid)
+			if err != nil {
+				s.libs.problem(fmt.Sprintf("process %d", pid), err)
+			}
+			for _, t := range targets {
+				select {
+				case s.fresh <- t:
+				default:
+				}
+			}
+		}
+	}
+}
+
+// Run hands events to sink until ctx is done or the command has exited, then takes
+// the probes off, drains the rest and ends the session with an END event. It
+// returns the first error of sink.
+func (s *Session) Run(ctx context.Context, sink Sink) error {
+	s.t.sink = sink
+	if err := s.begin(); err != nil {
+		return err
+	}
+	later, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	var attaching sync.WaitGroup
+	attaching.Go(func() { s.attachLater(later) })
+	defer context.AfterFunc(ctx, s.ring.interrupt)()
+	wait := fileWait
+	if s.o.Live {
+		wait = liveWait
+	}
+	for {
+		if s.ring.pending() < uint64(len(s.ring.data)/8) {
+			s.ring.wait(wait)
+		}
+		_, exited := s.ChildExit()
+		done := ctx.Err() != nil || exited
+		if done {
+			cancel()
+			attaching.Wait() // a probe put on after detach would stay
+			s.k.detach()
+		}
+		if err := s.round(sink, done); err != nil || done {
+			return err
+		}
+	}
+}
+
+// begin emits what stands at the start of every session.
+func (s *Session) begin() error {
+	s.clockAt = time.Now()
+	if err := s.t.emit(format.TypeSession, &bpf.SpliffEvHdr{Time: s.info.Mono}, nil, s.info.AppendTo(nil)); err != nil {
+		return err
+	}
+	for _, t := range s.Targets() {
+		if err := s.probed(t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Session) probed(t Target) error {
+	if t.Problem != "" {
+		return nil
+	}
+	p := format.Probe{ID: t.ID, Library: t.Library, Path: t.Path, BuildID: t.BuildID, Sites: t.Sites}
+	return s.t.emit(format.TypeProbe, s.now(), nil, p.AppendTo(nil))
+}
+
+func (s *Session) now() *bpf.SpliffEvHdr {
+	return &bpf.SpliffEvHdr{Time: uint64(clock(unix.CLOCK_MONOTONIC))}
+}
+
+// round is one turn of the loop: everything that waits, then what time asks for.
+func (s *Session) round(sink Sink, last bool) error {
+	for {
+		select {
+		case t := <-s.fresh:
+			if err := s.probed(t); err != nil {
+				return err
+			}
+			continue
+		default:
+		}
+		break
+	}
+	if err := s.ring.drain(s.t.sample); err != nil {
+		return err
+	}
+	now := s.now()
+	if err := s.reportLoss(now.Time); err != nil {
+		return err
+	}
+	if time.Since(s.clockAt) >= clockEvery {
+		s.clockAt = time.Now()
+		c := format.Clock{Wall: clock(unix.CLOCK_REALTIME), Mono: now.Time}
+		if err := s.t.emit(format.TypeClock, now, nil, c.AppendTo(nil)); err != nil {
+			return err
+		}
+	}
+	if last {
+		if err := s.finish(now); err != nil {
+			return err
+		}
+	}
+	return sink.Flush()
+}
+
+// reportLoss emits a DROP for every loss that no connection's stream offsets show.
+func (s *Session) reportLoss(now uint64) error {
+	sum, missed := s.k.totals()
+	for _, l := range []struct {
+		bit   bpf.SpliffLoss
+		cause format.DropCause
+	}{{bpf.SpliffLossLOSS_STATE, format.DropNoState}, {bpf.SpliffLossLOSS_CONTROL, format.DropControl}, {bpf.SpliffLossLOSS_NEST, format.DropNoState}} {
+		d := format.Drop{Cause: l.cause, Events: sum.LostEvents[l.bit] - s.told.LostEvents[l.bit], Bytes: sum.LostBytes[l.bit] - s.told.LostBytes[l.bit]}
+		if d.Events == 0 {
+			continue
+		}
+		if err := s.t.dropGlobal(now, d); err != nil {
+			return err
+		}
+		if l.bit == bpf.SpliffLossLOSS_CONTROL {
+			if err := s.sweep(now); err != nil {
+				return err
+			}
+		}
+	}
+	s.told = sum
+	if missed > s.missed {
+		d := format.Drop{Cause: format.DropMissed, Events: missed - s.missed}
+		s.missed = missed
+		return s.t.dropGlobal(now, d)
+	}
+	return nil
+}
+
+// sweep ends what a lost exit event would leave open for ever.
+func (s *Session) sweep(now uint64) error {
+	for pid := range s.t.procs {
+		if s.t.proc.exists(pid) {
+			continue
+		}
+		if err := s.t.gone(&bpf.SpliffEvHdr{Tgid: pid, Time: now}, format.EndExit); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Session) finish(now *bpf.SpliffEvHdr) error {
+	if err := s.t.settle(now.Time); err != nil {
+		return err
+	}
+	st := s.Stats()
+	end := format.End{Reason: "stopped", Events: s.t.seq, Bytes: st.Bytes, LostEvents: st.LostEvents, LostBytes: st.LostBytes}
+	if _, ok := s.ChildExit(); ok {
+		end.Reason = "command exited"
+	}
+	return s.t.emit(format.TypeEnd, now, nil, end.AppendTo(nil))
+}
+
+// Info describes the session: what stands in the file's header.
+func (s *Session) Info() format.Session { return s.info }
+
+// Targets lists the libraries found so far, those without probes included.
+func (s *Session) Targets() []Target { return s.libs.list() }
+
+// Stats returns the counts so far.
+func (s *Session) Stats() Stats {
+	sum, missed := s.k.totals()
+	st := Stats{Events: s.t.events.Load(), Bytes: s.t.bytes.Load(), Conns: s.t.total.Load(), Procs: int(s.t.nprocs.Load()),
+		Causes: map[format.DropCause]uint64{}}
+	for bit, cause := range map[bpf.SpliffLoss]format.DropCause{
+		bpf.SpliffLossLOSS_RING: format.DropRingFull, bpf.SpliffLossLOSS_FAULT: format.DropFault, bpf.SpliffLossLOSS_SNAPLEN: format.DropSnaplen,
+		bpf.SpliffLossLOSS_STATE: format.DropNoState, bpf.SpliffLossLOSS_CONTROL: format.DropControl, bpf.SpliffLossLOSS_NEST: format.DropNoState,
+	} {
+		st.LostEvents += sum.LostEvents[bit]
+		st.LostBytes += sum.LostBytes[bit]
+		if sum.LostEvents[bit] > 0 {
+			st.Causes[cause] += sum.LostEvents[bit]
+		}
+	}
+	if missed > 0 {
+		st.Causes[format.DropMissed] = missed
+		st.LostEvents += missed
+	}
+	return st
+}
+
+// ChildExit returns the exit code of the started command once it has ended.
+func (s *Session) ChildExit() (code int, ok bool) { return s.child.exit() }
+
+// Close takes every probe off and frees the kernel side. A command that still
+// runs goes on unrecorded.
+func (s *Session) Close() error {
+	var err error
+	if s.ring != nil {
+		s.ring.Close()
+	}
+	if s.k != nil {
+		err = errors.Join(err, s.k.Close())
+	}
+	return err
+}

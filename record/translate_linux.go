@@ -1,0 +1,354 @@
+//go:build amd64 || arm64
+
+package record
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/binary"
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"unsafe"
+
+	"github.com/NoFear0411/spliff/bpf"
+	"github.com/NoFear0411/spliff/format"
+)
+
+// kernelState is what the translator asks of the kernel side beyond its samples.
+// It is a seam: tests feed samples without a kernel.
+type kernelState interface {
+	conn(tgid uint32, ssl uint64) (bpf.SpliffConn, bool)
+	forget(tgid uint32, ssl uint64)
+}
+
+// tracked is a connection that has been announced and has not ended.
+type tracked struct {
+	id    uint32 // in the session
+	seq   uint64 // of the kernel side
+	info  format.Conn
+	probe uint8
+	next  [2]uint64 // stream offset after the last byte that reached us, by direction
+}
+
+type sslKey struct {
+	tgid uint32
+	ssl  uint64
+}
+
+// translator turns samples of the ring into events: it numbers them, names
+// connections, and turns every jump of a stream offset into a DROP. Its sums may
+// be read from other goroutines; the rest belongs to the one that drains.
+type translator struct {
+	sink   Sink
+	kernel kernelState
+	proc   procFS
+	toMono int64 // to add to CLOCK_BOOTTIME
+
+	seq    uint64
+	lastID uint32
+	conns  map[uint64]*tracked // by the kernel side's number
+	at     map[sslKey]*tracked
+	gen    map[sslKey]uint32
+	procs  map[uint32]bool
+	loaded func(pid uint32) // told of newly mapped files
+
+	events, bytes, total atomic.Uint64 // DATA events, their bytes, connections
+	nprocs               atomic.Int64
+
+	ev  format.Event // reused: Sink may not keep it
+	buf []byte
+}
+
+func newTranslator(k kernelState, proc procFS, bootAhead int64) *translator {
+	return &translator{
+		kernel: k, proc: proc, toMono: -bootAhead,
+		conns: map[uint64]*tracked{}, at: map[sslKey]*tracked{}, gen: map[sslKey]uint32{}, procs: map[uint32]bool{},
+		loaded: func(uint32) {},
+	}
+}
+
+// as views a sample as one of the structs of event.h. Ring samples are 8-aligned.
+func as[T any](sample []byte) (*T, bool) {
+	var t T
+	if uintptr(len(sample)) < unsafe.Sizeof(t) {
+		return nil, false
+	}
+	return (*T)(unsafe.Pointer(&sample[0])), true
+}
+
+// sample translates one sample. One that is shorter than its struct can only come
+// from another version of the object; it is left out.
+func (t *translator) sample(b []byte) error {
+	h, ok := as[bpf.SpliffEvHdr](b)
+	if !ok {
+		return nil
+	}
+	switch bpf.SpliffEvKind(h.Kind) {
+	case bpf.SpliffEvKindEV_DATA:
+		if e, ok := as[bpf.SpliffEvData](b); ok && uintptr(len(b))-unsafe.Sizeof(*e) >= uintptr(h.Len) {
+			return t.data(e, b[unsafe.Sizeof(*e):][:h.Len])
+		}
+	case bpf.SpliffEvKindEV_CONN:
+		if e, ok := as[bpf.SpliffEvConn](b); ok {
+			return t.conn(e)
+		}
+	case bpf.SpliffEvKindEV_END:
+		if e, ok := as[bpf.SpliffEvEnd](b); ok {
+			return t.end(e)
+		}
+	case bpf.SpliffEvKindEV_HANDSHAKE:
+		if e, ok := as[bpf.SpliffEvHandshake](b); ok {
+			c, err := t.known(h)
+			if err != nil {
+				return err
+			}
+			return t.handshake(h, c, true, e.Dur)
+		}
+	case bpf.SpliffEvKindEV_PROC:
+		if e, ok := as[bpf.SpliffEvProc](b); ok {
+			return t.process(e)
+		}
+	case bpf.SpliffEvKindEV_EXIT:
+		return t.gone(h, format.EndExit)
+	case bpf.SpliffEvKindEV_EXEC:
+		return t.gone(h, format.EndExec)
+	case bpf.SpliffEvKindEV_LOAD:
+		t.loaded(h.Tgid)
+	}
+	return nil
+}
+
+// emit gives the event its number and hands it on.
+func (t *translator) emit(typ format.Type, h *bpf.SpliffEvHdr, c *tracked, payload []byte) error {
+	e := &t.ev
+	*e = format.Event{Type: typ, CPU: h.Cpu, TID: h.Tid, Time: h.Time, Seq: t.seq, Payload: payload}
+	if c != nil {
+		e.Conn, e.Probe = c.id, c.probe
+	}
+	t.seq++
+	return t.sink.Event(e)
+}
+
+func (t *translator) data(d *bpf.SpliffEvData, payload []byte) error {
+	c, err := t.known(&d.Hdr)
+	if err != nil {
+		return err
+	}
+	dir := d.Hdr.Dir & 1
+	if d.Off > c.next[dir] {
+		if err := t.drop(&d.Hdr, c, dir, causeOf(d.Lost), d.Off); err != nil {
+			return err
+		}
+	}
+	c.next[dir] = d.Off + uint64(len(payload))
+	t.events.Add(1)
+	t.bytes.Add(uint64(len(payload)))
+	e := &t.ev
+	*e = format.Event{Type: format.TypeData, Dir: format.Dir(dir) + 1, Probe: c.probe, CPU: d.Hdr.Cpu, TID: d.Hdr.Tid,
+		Conn: c.id, Seq: t.seq, Time: d.Hdr.Time, Offset: d.Off, Dur: d.Dur, Payload: payload}
+	t.seq++
+	return t.sink.Event(e)
+}
+
+// drop says that the bytes of a direction from what we hold up to upTo are missing.
+func (t *translator) drop(h *bpf.SpliffEvHdr, c *tracked, dir uint8, cause format.DropCause, upTo uint64) error {
+	d := format.Drop{Cause: cause, Bytes: upTo - c.next[dir], Offset: c.next[dir]}
+	c.next[dir] = upTo
+	t.buf = d.AppendTo(t.buf[:0])
+	e := &t.ev
+	*e = format.Event{Type: format.TypeDrop, Dir: format.Dir(dir) + 1, CPU: h.Cpu, TID: h.Tid, Conn: c.id, Probe: c.probe, Seq: t.seq, Time: h.Time, Payload: t.buf}
+	t.seq++
+	return t.sink.Event(e)
+}
+
+// dropGlobal says that something is missing that belongs to no known connection.
+func (t *translator) dropGlobal(now uint64, d format.Drop) error {
+	t.buf = d.AppendTo(t.buf[:0])
+	return t.emit(format.TypeDrop, &bpf.SpliffEvHdr{Time: now}, nil, t.buf)
+}
+
+// known returns the connection of a sample, announcing it if its announcement was
+// lost: then only its process is known.
+func (t *translator) known(h *bpf.SpliffEvHdr) (*tracked, error) {
+	if c := t.conns[h.Conn]; c != nil {
+		return c, nil
+	}
+	c := t.track(h.Conn, format.Conn{PID: h.Tgid, MidStream: true})
+	return c, t.announce(h, c)
+}
+
+func (t *translator) track(seq uint64, info format.Conn) *tracked {
+	t.lastID++
+	c := &tracked{id: t.lastID, seq: seq, info: info}
+	t.conns[seq] = c
+	t.total.Add(1)
+	return c
+}
+
+func (t *translator) announce(h *bpf.SpliffEvHdr, c *tracked) error {
+	t.buf = c.info.AppendTo(t.buf[:0])
+	return t.emit(format.TypeConn, h, c, t.buf)
+}
+
+func (t *translator) conn(e *bpf.SpliffEvConn) error {
+	key := sslKey{e.Hdr.Tgid, e.Ssl}
+	c := t.conns[e.Hdr.Conn]
+	if c == nil {
+		// A session still at this address ended without our hearing of it.
+		if old := t.at[key]; old != nil {
+			if err := t.finish(&e.Hdr, old, format.ConnEnd{Reason: format.EndReuse, Written: old.next[0], Read: old.next[1]}); err != nil {
+				return err
+			}
+		}
+		c = t.track(e.Hdr.Conn, format.Conn{})
+	}
+	if t.at[key] != c {
+		t.at[key] = c
+		c.info.Generation = t.gen[key]
+		t.gen[key]++
+	}
+	c.probe = e.Probe
+	info := &c.info
+	info.PID, info.SSL, info.Cookie, info.Conflicts = e.Hdr.Tgid, e.Ssl, e.Cookie, e.Conflicts
+	info.Role, info.MidStream = format.Role(e.Role), e.Mid != 0
+	info.ALPN = string(e.Alpn[:min(int(e.AlpnLen), len(e.Alpn))])
+	info.Local = address(e.Tuple.Family, e.Tuple.Laddr, e.Tuple.Lport)
+	// The kernel keeps the remote port in network order.
+	var port [2]byte
+	binary.NativeEndian.PutUint16(port[:], e.Tuple.Rport)
+	info.Remote = address(e.Tuple.Family, e.Tuple.Raddr, binary.BigEndian.Uint16(port[:]))
+	return t.announce(&e.Hdr, c)
+}
+
+// address makes a socket address of the kernel's bytes; the zero value without one.
+func address(family uint16, b [16]uint8, port uint16) netip.AddrPort {
+	switch family {
+	case 2: // AF_INET
+		return netip.AddrPortFrom(netip.AddrFrom4([4]byte(b[:4])), port)
+	case 10: // AF_INET6; an IPv4 peer of a dual-stack socket is shown as what it is
+		return netip.AddrPortFrom(netip.AddrFrom16(b).Unmap(), port)
+	}
+	return netip.AddrPort{}
+}
+
+func (t *translator) handshake(h *bpf.SpliffEvHdr, c *tracked, ok bool, dur uint64) error {
+	p := format.Handshake{OK: ok, Dur: dur}
+	t.buf = p.AppendTo(t.buf[:0])
+	return t.emit(format.TypeHandshake, h, c, t.buf)
+}
+
+func (t *translator) end(e *bpf.SpliffEvEnd) error {
+	c, err := t.known(&e.Hdr)
+	if err != nil {
+		return err
+	}
+	if e.Handshake != 0 {
+		if err := t.handshake(&e.Hdr, c, false, 0); err != nil {
+			return err
+		}
+	}
+	return t.finish(&e.Hdr, c, format.ConnEnd{Reason: format.EndReason(e.Reason), Shutdown: e.Shutdown != 0,
+		Written: e.Off[0], Read: e.Off[1], Lost: e.Lost})
+}
+
+// finish ends a connection, naming first what never arrived of it.
+func (t *translator) finish(h *bpf.SpliffEvHdr, c *tracked, end format.ConnEnd) error {
+	if err := t.trailing(h, c, [2]uint64{end.Written, end.Read}); err != nil {
+		return err
+	}
+	t.buf = end.AppendTo(t.buf[:0])
+	err := t.emit(format.TypeConnEnd, h, c, t.buf)
+	delete(t.conns, c.seq)
+	if key := (sslKey{c.info.PID, c.info.SSL}); t.at[key] == c {
+		delete(t.at, key)
+	}
+	return err
+}
+
+// trailing names the bytes between what we hold and what the kernel side counted.
+func (t *translator) trailing(h *bpf.SpliffEvHdr, c *tracked, offs [2]uint64) error {
+	for dir, off := range offs {
+		if off > c.next[dir] {
+			if err := t.drop(h, c, uint8(dir), format.DropRingFull, off); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (t *translator) process(e *bpf.SpliffEvProc) error {
+	p := format.Proc{PID: e.Hdr.Tgid, PPID: e.Ppid, UID: e.Uid, Comm: commString(e.Comm[:])}
+	if mono := int64(e.Start) + t.toMono; e.Start > 0 && mono > 0 {
+		p.Start = uint64(mono)
+	}
+	if args := e.Args[:min(int(e.ArgsLen), len(e.Args))]; len(args) > 0 {
+		p.Args = strings.Split(string(bytes.TrimRight(args, "\x00")), "\x00")
+	}
+	p.Exe, p.Cgroup = t.proc.exe(p.PID), t.proc.cgroup(p.PID)
+	if !t.procs[p.PID] {
+		t.procs[p.PID] = true
+		t.nprocs.Add(1)
+	}
+	t.buf = p.AppendTo(t.buf[:0])
+	return t.emit(format.TypeProc, &e.Hdr, nil, t.buf)
+}
+
+// gone ends every connection of a process that exited or runs another program now.
+func (t *translator) gone(h *bpf.SpliffEvHdr, why format.EndReason) error {
+	for _, c := range t.open() {
+		if c.info.PID != h.Tgid {
+			continue
+		}
+		end := format.ConnEnd{Reason: why, Written: c.next[0], Read: c.next[1]}
+		if k, ok := t.kernel.conn(c.info.PID, c.info.SSL); ok && k.Id == c.seq {
+			end.Written, end.Read, end.Lost, end.Shutdown = k.Off[0], k.Off[1], k.Lost, k.Shutdown != 0
+			t.kernel.forget(c.info.PID, c.info.SSL)
+		}
+		if err := t.finish(h, c, end); err != nil {
+			return err
+		}
+	}
+	maps.DeleteFunc(t.gen, func(k sslKey, _ uint32) bool { return k.tgid == h.Tgid })
+	if why == format.EndExec {
+		return nil
+	}
+	delete(t.procs, h.Tgid)
+	p := format.ProcEnd{PID: h.Tgid}
+	t.buf = p.AppendTo(t.buf[:0])
+	return t.emit(format.TypeProcEnd, h, nil, t.buf)
+}
+
+// open returns the open connections, oldest first: whatever is said of all of them
+// is said in the same order every time.
+func (t *translator) open() []*tracked {
+	return slices.SortedFunc(maps.Values(t.conns), func(a, b *tracked) int { return cmp.Compare(a.id, b.id) })
+}
+
+// settle names what is missing at the end of connections that are still open.
+func (t *translator) settle(now uint64) error {
+	for _, c := range t.open() {
+		if k, ok := t.kernel.conn(c.info.PID, c.info.SSL); ok && k.Id == c.seq {
+			if err := t.trailing(&bpf.SpliffEvHdr{Time: now}, c, k.Off); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// causeOf picks the cause that matters most when a gap has several.
+func causeOf(lost uint8) format.DropCause {
+	for _, c := range []struct {
+		bit   bpf.SpliffLoss
+		cause format.DropCause
+	}{{bpf.SpliffLossLOSS_RING, format.DropRingFull}, {bpf.SpliffLossLOSS_FAULT, format.DropFault}, {bpf.SpliffLossLOSS_SNAPLEN, format.DropSnaplen}} {
+		if lost&(1<<c.bit) != 0 {
+			return c.cause
+		}
+	}
+	return format.DropUnknown
+}
