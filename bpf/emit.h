@@ -55,7 +55,7 @@ static __always_inline void fill_hdr(struct ev_hdr *h, enum ev_kind kind, __u64 
 	h->time = now;
 }
 
-static __always_inline void emit_bare(enum ev_kind kind, __u64 now)
+static __always_inline void emit_bare(enum ev_kind kind, __u64 now, __u64 flags)
 {
 	struct ev_hdr *h = bpf_ringbuf_reserve(&ring, sizeof(*h), 0);
 	if (!h) {
@@ -63,7 +63,7 @@ static __always_inline void emit_bare(enum ev_kind kind, __u64 now)
 		return;
 	}
 	fill_hdr(h, kind, 0, now);
-	bpf_ringbuf_submit(h, BPF_RB_NO_WAKEUP);
+	bpf_ringbuf_submit(h, flags);
 }
 
 /* Says who the process is before its first event. */

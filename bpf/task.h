@@ -93,7 +93,7 @@ int BPF_PROG(execed, struct task_struct *task)
 	if (!bpf_map_lookup_elem(&procs, &tgid))
 		return 0;
 	bpf_map_delete_elem(&procs, &tgid); /* the next event introduces the new program */
-	emit_bare(EV_EXEC, bpf_ktime_get_ns());
+	emit_bare(EV_EXEC, bpf_ktime_get_ns(), BPF_RB_NO_WAKEUP);
 	return 0;
 }
 
@@ -109,7 +109,7 @@ int BPF_PROG(exited, struct task_struct *task)
 	if (!bpf_map_lookup_elem(&procs, &tgid))
 		return 0;
 	bpf_map_delete_elem(&procs, &tgid);
-	emit_bare(EV_EXIT, bpf_ktime_get_ns());
+	emit_bare(EV_EXIT, bpf_ktime_get_ns(), BPF_RB_NO_WAKEUP);
 	return 0;
 }
 
@@ -121,7 +121,7 @@ int files_mapped(struct pt_regs *ctx)
 	struct task_state *t = bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), 0,
 						    BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (t && traced(t, now))
-		emit_bare(EV_LOAD, now);
+		emit_bare(EV_LOAD, now, BPF_RB_FORCE_WAKEUP); /* its first TLS call is milliseconds away */
 	return 0;
 }
 
