@@ -1,0 +1,311 @@
+package record
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"testing"
+	"unsafe"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/NoFear0411/spliff/bpf"
+	"github.com/NoFear0411/spliff/format"
+)
+
+// sampleOf lays out a struct of event.h and a payload as the ring does.
+func sampleOf[T any](v T, payload string) []byte {
+	n := int(unsafe.Sizeof(v))
+	words := make([]uint64, (n+len(payload)+7)/8)
+	b := unsafe.Slice((*byte)(unsafe.Pointer(&words[0])), len(words)*8)[:n+len(payload)]
+	*(*T)(unsafe.Pointer(&b[0])) = v
+	copy(b[n:], payload)
+	return b
+}
+
+func hdr(kind bpf.SpliffEvKind, conn uint64) bpf.SpliffEvHdr {
+	return bpf.SpliffEvHdr{Kind: uint8(kind), Tgid: 100, Tid: 101, Conn: conn, Time: 5000}
+}
+
+func dataSample(conn uint64, dir uint8, off uint64, payload string, lost uint8) []byte {
+	h := hdr(bpf.SpliffEvKindEV_DATA, conn)
+	h.Dir, h.Len = dir, uint32(len(payload))
+	return sampleOf(bpf.SpliffEvData{Hdr: h, Off: off, Dur: 7, Lost: lost}, payload)
+}
+
+func connSample(conn, ssl uint64) []byte {
+	e := bpf.SpliffEvConn{Hdr: hdr(bpf.SpliffEvKindEV_CONN, conn), Ssl: ssl, Cookie: 9, Role: 2, Probe: 3, AlpnLen: 2}
+	copy(e.Alpn[:], "h2")
+	e.Tuple = bpf.SpliffTuple{Laddr: [16]uint8{127, 0, 0, 1}, Raddr: [16]uint8{10, 0, 0, 9}, Lport: 443, Rport: 0x3412, Family: 2}
+	return sampleOf(e, "")
+}
+
+func endSample(conn uint64, written, read uint64, failed uint8) []byte {
+	return sampleOf(bpf.SpliffEvEnd{Hdr: hdr(bpf.SpliffEvKindEV_END, conn), Off: [2]uint64{written, read}, Reason: 1, Shutdown: 1, Handshake: failed}, "")
+}
+
+func bareSample(kind bpf.SpliffEvKind) []byte { return sampleOf(hdr(kind, 0), "") }
+
+// noKernel answers as a kernel that knows the given sessions.
+type noKernel map[sslKey]bpf.SpliffConn
+
+func (k noKernel) conn(tgid uint32, ssl uint64) (bpf.SpliffConn, bool) {
+	c, ok := k[sslKey{tgid, ssl}]
+	return c, ok
+}
+func (k noKernel) forget(tgid uint32, ssl uint64) { delete(k, sslKey{tgid, ssl}) }
+
+// lines is a sink that writes each event as one line.
+type lines struct {
+	t   *testing.T
+	got []string
+	seq uint64
+}
+
+func (l *lines) Flush() error { return nil }
+
+func (l *lines) Event(e *format.Event) error {
+	if e.Seq != l.seq {
+		l.t.Errorf("event %d has number %d", l.seq, e.Seq)
+	}
+	l.seq++
+	var s string
+	switch e.Type {
+	case format.TypeData:
+		s = fmt.Sprintf("data %d %d@%d %s", e.Conn, e.Dir, e.Offset, e.Payload)
+	case format.TypeConn:
+		c, err := format.ParseConn(e.Payload)
+		if err != nil {
+			return err
+		}
+		s = fmt.Sprintf("conn %d ssl %x gen %d mid %v", e.Conn, c.SSL, c.Generation, c.MidStream)
+	case format.TypeConnEnd:
+		c, err := format.ParseConnEnd(e.Payload)
+		if err != nil {
+			return err
+		}
+		s = fmt.Sprintf("end %d reason %d %d/%d", e.Conn, c.Reason, c.Written, c.Read)
+	case format.TypeDrop:
+		d, err := format.ParseDrop(e.Payload)
+		if err != nil {
+			return err
+		}
+		s = fmt.Sprintf("drop %d %d cause %d %d+%d", e.Conn, e.Dir, d.Cause, d.Offset, d.Bytes)
+	case format.TypeHandshake:
+		h, err := format.ParseHandshake(e.Payload)
+		if err != nil {
+			return err
+		}
+		s = fmt.Sprintf("handshake %d %v %d", e.Conn, h.OK, h.Dur)
+	case format.TypeProcEnd:
+		s = "exit"
+	case format.TypeProc:
+		p, err := format.ParseProc(e.Payload)
+		if err != nil {
+			return err
+		}
+		s = fmt.Sprintf("proc %d %s %q start %d", p.PID, p.Comm, p.Args, p.Start)
+	}
+	l.got = append(l.got, s)
+	return nil
+}
+
+func procSample() []byte {
+	p := bpf.SpliffEvProc{Hdr: hdr(bpf.SpliffEvKindEV_PROC, 0), Start: 900, ArgsLen: 7}
+	copy(p.Comm[:], "nginx")
+	copy(p.Args[:], "a\x00b c\x00\x00")
+	return sampleOf(p, "")
+}
+
+func TestTranslate(t *testing.T) {
+	ring, fault := uint8(1<<bpf.SpliffLossLOSS_RING), uint8(1<<bpf.SpliffLossLOSS_FAULT)
+	tests := []struct {
+		name    string
+		kernel  noKernel
+		samples [][]byte
+		want    string
+	}{
+		{"a connection's life", nil,
+			[][]byte{procSample(), connSample(11, 0xa0), sampleOf(bpf.SpliffEvHandshake{Hdr: hdr(bpf.SpliffEvKindEV_HANDSHAKE, 11), Dur: 5}, ""),
+				dataSample(11, 1, 0, "GET", 0), dataSample(11, 0, 0, "200", 0), endSample(11, 3, 3, 0)},
+			`proc 100 nginx ["a" "b c"] start 400
+			conn 1 ssl a0 gen 0 mid false
+			handshake 1 true 5
+			data 1 2@0 GET
+			data 1 1@0 200
+			end 1 reason 1 3/3`},
+		{"gap inside, by cause", nil,
+			[][]byte{connSample(11, 0xa0), dataSample(11, 0, 0, "abc", 0), dataSample(11, 0, 10, "k", ring|fault), dataSample(11, 0, 12, "m", fault)},
+			`conn 1 ssl a0 gen 0 mid false
+			data 1 1@0 abc
+			drop 1 1 cause 1 3+7
+			data 1 1@10 k
+			drop 1 1 cause 2 11+1
+			data 1 1@12 m`},
+		{"gap at the end", nil,
+			[][]byte{connSample(11, 0xa0), dataSample(11, 0, 0, "abc", 0), endSample(11, 5, 2, 0)},
+			`conn 1 ssl a0 gen 0 mid false
+			data 1 1@0 abc
+			drop 1 1 cause 1 3+2
+			drop 1 2 cause 1 0+2
+			end 1 reason 1 5/2`},
+		{"announcement lost", nil,
+			[][]byte{dataSample(11, 0, 0, "abc", 0), connSample(11, 0xa0)},
+			`conn 1 ssl 0 gen 0 mid true
+			data 1 1@0 abc
+			conn 1 ssl a0 gen 0 mid false`},
+		{"end lost, address reused", nil,
+			[][]byte{connSample(11, 0xa0), dataSample(11, 0, 0, "abc", 0), connSample(12, 0xa0), dataSample(12, 0, 0, "x", 0)},
+			`conn 1 ssl a0 gen 0 mid false
+			data 1 1@0 abc
+			end 1 reason 4 3/0
+			conn 2 ssl a0 gen 1 mid false
+			data 2 1@0 x`},
+		{"six connections at one address", nil,
+			[][]byte{connSample(1, 0xa0), endSample(1, 0, 0, 0), connSample(2, 0xa0), endSample(2, 0, 0, 0), connSample(3, 0xa0)},
+			`conn 1 ssl a0 gen 0 mid false
+			end 1 reason 1 0/0
+			conn 2 ssl a0 gen 1 mid false
+			end 2 reason 1 0/0
+			conn 3 ssl a0 gen 2 mid false`},
+		{"failed handshake", nil,
+			[][]byte{connSample(11, 0xa0), endSample(11, 0, 0, 1)},
+			`conn 1 ssl a0 gen 0 mid false
+			handshake 1 false 0
+			end 1 reason 1 0/0`},
+		{"process exits with open connections", noKernel{{100, 0xa0}: {Id: 11, Off: [2]uint64{9, 0}}, {100, 0xb0}: {Id: 99}},
+			[][]byte{procSample(), connSample(11, 0xa0), connSample(12, 0xb0), dataSample(11, 0, 0, "abc", 0), bareSample(bpf.SpliffEvKindEV_EXIT)},
+			`proc 100 nginx ["a" "b c"] start 400
+			conn 1 ssl a0 gen 0 mid false
+			conn 2 ssl b0 gen 0 mid false
+			data 1 1@0 abc
+			drop 1 1 cause 1 3+6
+			end 1 reason 2 9/0
+			end 2 reason 2 0/0
+			exit`},
+		{"exec ends connections, not the process", nil,
+			[][]byte{connSample(11, 0xa0), bareSample(bpf.SpliffEvKindEV_EXEC)},
+			`conn 1 ssl a0 gen 0 mid false
+			end 1 reason 3 0/0`},
+		{"samples cut short are left out", nil,
+			[][]byte{connSample(11, 0xa0)[:40], dataSample(11, 0, 0, "abc", 0)[:50], {1, 2, 3}, bareSample(77)},
+			``},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			l := &lines{t: t}
+			tr := newTranslator(tt.kernel, procFS(t.TempDir()), 500)
+			tr.sink = l
+			for _, s := range tt.samples {
+				if err := tr.sample(s); err != nil {
+					t.Fatal(err)
+				}
+			}
+			var want []string
+			for _, w := range strings.Split(tt.want, "\n") {
+				if w = strings.TrimSpace(w); w != "" {
+					want = append(want, w)
+				}
+			}
+			if d := cmp.Diff(want, l.got); d != "" {
+				t.Error(d)
+			}
+		})
+	}
+}
+
+func TestConnAddresses(t *testing.T) {
+	var got format.Conn
+	tr := newTranslator(noKernel{}, procFS(t.TempDir()), 0)
+	tr.sink = sinkFunc(func(e *format.Event) error {
+		var err error
+		got, err = format.ParseConn(e.Payload)
+		return err
+	})
+	if err := tr.sample(connSample(1, 0xa0)); err != nil {
+		t.Fatal(err)
+	}
+	want := format.Conn{PID: 100, SSL: 0xa0, Cookie: 9, Role: format.RoleServer, ALPN: "h2",
+		Local: netip.MustParseAddrPort("127.0.0.1:443"), Remote: netip.MustParseAddrPort("10.0.0.9:4660")}
+	if d := cmp.Diff(want, got, cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b })); d != "" {
+		t.Error(d)
+	}
+	if a := address(10, [16]uint8{10: 0xff, 11: 0xff, 12: 192, 15: 1}, 80); a.String() != "192.0.0.1:80" {
+		t.Errorf("IPv4 peer of an IPv6 socket: %v", a)
+	}
+	if a := address(1, [16]uint8{}, 0); a.IsValid() {
+		t.Errorf("unix socket: %v", a)
+	}
+}
+
+// TestSettle: bytes lost after the last sample of a connection that is still open
+// at the end are named too.
+func TestSettle(t *testing.T) {
+	l := &lines{t: t}
+	tr := newTranslator(noKernel{{100, 0xa0}: {Id: 11, Off: [2]uint64{4, 0}}}, procFS(t.TempDir()), 0)
+	tr.sink = l
+	for _, s := range [][]byte{connSample(11, 0xa0), dataSample(11, 0, 0, "abc", 0)} {
+		if err := tr.sample(s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := tr.settle(1); err != nil {
+		t.Fatal(err)
+	}
+	if want := "drop 1 1 cause 1 3+1"; l.got[len(l.got)-1] != want {
+		t.Errorf("got %q, want %q", l.got, want)
+	}
+}
+
+type sinkFunc func(*format.Event) error
+
+func (f sinkFunc) Event(e *format.Event) error { return f(e) }
+func (f sinkFunc) Flush() error                { return nil }
+
+// FuzzTranslate: whatever is in the ring, the translator neither panics nor breaks
+// the order of events.
+func FuzzTranslate(f *testing.F) {
+	f.Add(connSample(1, 1), dataSample(1, 0, 0, "abc", 0))
+	f.Add(procSample(), endSample(1, 5, 5, 1))
+	f.Fuzz(func(t *testing.T, a, b []byte) {
+		tr := newTranslator(noKernel{}, procFS("/nonexistent"), 0)
+		seq := uint64(0)
+		tr.sink = sinkFunc(func(e *format.Event) error {
+			if e.Seq != seq {
+				t.Fatalf("event %d has number %d", seq, e.Seq)
+			}
+			seq++
+			return nil
+		})
+		for _, s := range [][]byte{a, b, a} {
+			if len(s) == 0 {
+				continue
+			}
+			aligned := sampleOf(struct{}{}, string(s))
+			if err := tr.sample(aligned); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+}
+
+// TestConstants compares the Go tables with the enums of bpf/openssl.h.
+func TestConstants(t *testing.T) {
+	for got, want := range map[what]bpf.SpliffWhat{
+		whatWrite: bpf.SpliffWhatW_WRITE, whatRead: bpf.SpliffWhatW_READ, whatHandshake: bpf.SpliffWhatW_HANDSHAKE, whatALPN: bpf.SpliffWhatW_ALPN,
+		whatNew: bpf.SpliffWhatW_NEW, whatFree: bpf.SpliffWhatW_FREE, whatClear: bpf.SpliffWhatW_CLEAR, whatUpRef: bpf.SpliffWhatW_UP_REF,
+		whatShutdown: bpf.SpliffWhatW_SHUTDOWN, whatAcceptState: bpf.SpliffWhatW_ACCEPT_STATE, whatConnectState: bpf.SpliffWhatW_CONNECT_STATE,
+	} {
+		if uint32(got) != uint32(want) {
+			t.Errorf("function kind %d is %d in C", got, want)
+		}
+	}
+	for got, want := range map[how]bpf.SpliffHow{howReturn: bpf.SpliffHowH_RETURN, howArg4: bpf.SpliffHowH_ARG4, howArg5: bpf.SpliffHowH_ARG5} {
+		if uint32(got) != uint32(want) {
+			t.Errorf("argument shape %d is %d in C", got, want)
+		}
+	}
+	if uint8(format.DirWrite) != uint8(bpf.SpliffEvDirDIR_WRITE)+1 || uint8(format.DirRead) != uint8(bpf.SpliffEvDirDIR_READ)+1 {
+		t.Error("directions differ")
+	}
+}
