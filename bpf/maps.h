@@ -11,7 +11,7 @@
 
 /* Set by record before load. */
 const volatile __u32 self_tgid = 0;     /* never recorded: our own process */
-const volatile __u32 filter = 0;        /* 0: record every process */
+const volatile __u32 need = 0;          /* TARGET_ bits a process must have; 0: any process will do */
 const volatile __u32 n_comms = 0;       /* names in comms[] */
 const volatile __u8 comms[COMMS_MAX][COMM_LEN] = {}; /* lower case */
 const volatile __u64 wake_bytes = 16 << 20; /* wake the reader when this much waits */
@@ -61,7 +61,9 @@ struct {
 	__type(value, struct conn);
 } conns SEC(".maps");
 
-/* Processes asked for: tgid -> 1, or 2 when its children are meant too. */
+/* Processes asked for: tgid -> TARGET_ bits. */
+#define TARGET_PID 1  /* by number */
+#define TARGET_TREE 2 /* as a member of a process tree: its children will be too */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);

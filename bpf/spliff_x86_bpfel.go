@@ -223,7 +223,6 @@ const (
 	SpliffProgSockReceived   = "sock_received"
 	SpliffProgSockSent       = "sock_sent"
 	SpliffVarComms           = "comms"
-	SpliffVarFilter          = "filter"
 	SpliffVarKeepEvConn      = "keep_ev_conn"
 	SpliffVarKeepEvData      = "keep_ev_data"
 	SpliffVarKeepEvDir       = "keep_ev_dir"
@@ -236,6 +235,7 @@ const (
 	SpliffVarKeepWhat        = "keep_what"
 	SpliffVarLastWake        = "last_wake"
 	SpliffVarN_comms         = "n_comms"
+	SpliffVarNeed            = "need"
 	SpliffVarNextConn        = "next_conn"
 	SpliffVarPlainReserve    = "plain_reserve"
 	SpliffVarSelfTgid        = "self_tgid"
@@ -314,7 +314,6 @@ type SpliffMapSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type SpliffVariableSpecs struct {
 	Comms           *ebpf.VariableSpec `ebpf:"comms"`
-	Filter          *ebpf.VariableSpec `ebpf:"filter"`
 	KeepEvConn      *ebpf.VariableSpec `ebpf:"keep_ev_conn"`
 	KeepEvData      *ebpf.VariableSpec `ebpf:"keep_ev_data"`
 	KeepEvDir       *ebpf.VariableSpec `ebpf:"keep_ev_dir"`
@@ -327,6 +326,7 @@ type SpliffVariableSpecs struct {
 	KeepWhat        *ebpf.VariableSpec `ebpf:"keep_what"`
 	LastWake        *ebpf.VariableSpec `ebpf:"last_wake"`
 	N_comms         *ebpf.VariableSpec `ebpf:"n_comms"`
+	Need            *ebpf.VariableSpec `ebpf:"need"`
 	NextConn        *ebpf.VariableSpec `ebpf:"next_conn"`
 	PlainReserve    *ebpf.VariableSpec `ebpf:"plain_reserve"`
 	SelfTgid        *ebpf.VariableSpec `ebpf:"self_tgid"`
@@ -378,7 +378,6 @@ func (m *SpliffMaps) Close() error {
 // It can be passed to LoadSpliffObjects or ebpf.CollectionSpec.LoadAndAssign.
 type SpliffVariables struct {
 	Comms           *ebpf.Variable `ebpf:"comms"`
-	Filter          *ebpf.Variable `ebpf:"filter"`
 	KeepEvConn      *ebpf.Variable `ebpf:"keep_ev_conn"`
 	KeepEvData      *ebpf.Variable `ebpf:"keep_ev_data"`
 	KeepEvDir       *ebpf.Variable `ebpf:"keep_ev_dir"`
@@ -391,6 +390,7 @@ type SpliffVariables struct {
 	KeepWhat        *ebpf.Variable `ebpf:"keep_what"`
 	LastWake        *ebpf.Variable `ebpf:"last_wake"`
 	N_comms         *ebpf.Variable `ebpf:"n_comms"`
+	Need            *ebpf.Variable `ebpf:"need"`
 	NextConn        *ebpf.Variable `ebpf:"next_conn"`
 	PlainReserve    *ebpf.Variable `ebpf:"plain_reserve"`
 	SelfTgid        *ebpf.Variable `ebpf:"self_tgid"`

@@ -6,9 +6,6 @@
 #ifndef SPLIFF_TASK_H
 #define SPLIFF_TASK_H
 
-#define TARGET_ALONE 1
-#define TARGET_TREE 2
-
 static __always_inline __u8 lower(__u8 c)
 {
 	return c >= 'A' && c <= 'Z' ? c + 32 : c;
@@ -48,16 +45,19 @@ static __always_inline bool named(void)
 }
 
 /* Says whether the current process is to be recorded. Looked at before anything
- * is copied; a process is recorded when any filter names it. */
+ * is copied. Every kind of filter that was given must name the process. */
 static __always_inline bool traced(struct task_state *t, __u64 now)
 {
 	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
 	if (tgid == self_tgid)
 		return false;
-	if (!filter || bpf_map_lookup_elem(&targets, &tgid))
-		return true;
+	if (need) {
+		__u32 *has = bpf_map_lookup_elem(&targets, &tgid);
+		if (!has || (*has & need) != need)
+			return false;
+	}
 	if (!n_comms)
-		return false;
+		return true;
 	/* Names change (prctl, exec), so a verdict is kept for a second only. */
 	if (!t->verdict || now - t->verdict_time > 1000000000ULL) {
 		t->verdict = named() ? 2 : 1;
@@ -74,7 +74,7 @@ int BPF_PROG(forked, struct task_struct *parent, struct task_struct *child)
 	if (from == to)
 		return 0; /* a thread */
 	__u32 *how = bpf_map_lookup_elem(&targets, &from);
-	if (how && *how == TARGET_TREE) {
+	if (how && (*how & TARGET_TREE)) {
 		__u32 tree = TARGET_TREE;
 		bpf_map_update_elem(&targets, &to, &tree, BPF_ANY);
 	}
@@ -104,7 +104,7 @@ int BPF_PROG(exited, struct task_struct *task)
 	__u32 tgid = task->tgid;
 	if (task->signal->live.counter > 0)
 		return 0;
-	if (filter)
+	if (need)
 		bpf_map_delete_elem(&targets, &tgid);
 	if (!bpf_map_lookup_elem(&procs, &tgid))
 		return 0;

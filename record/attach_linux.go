@@ -18,17 +18,17 @@ import (
 	"github.com/NoFear0411/spliff/bpf"
 )
 
-// How a process is named in the targets map, as in bpf/task.h.
+// The bits of the targets map, as in bpf/maps.h.
 const (
-	targetAlone = uint32(1)
-	targetTree  = uint32(2)
+	targetPID  = uint32(1)
+	targetTree = uint32(2)
 )
 
 // kernel holds the loaded programs and every link. Dropping a link would detach
 // it at the next garbage collection, so all of them are kept until Close.
 type kernel struct {
 	objs bpf.SpliffObjects
-	pids []uint32 // attach to these processes only; nil for all
+	pids []uint32 // attach to these processes only; none for all
 
 	mu    sync.Mutex
 	links []link.Link
@@ -49,10 +49,7 @@ func loadKernel(o Options, ringBytes int) (*kernel, error) {
 	if err := configure(spec, o, ringBytes); err != nil {
 		return nil, err
 	}
-	k := &kernel{}
-	if len(o.PIDs) > 0 && len(o.Parents)+len(o.Comms)+len(o.Command) == 0 {
-		k.pids = o.PIDs // other processes then don't even trap
-	}
+	k := &kernel{pids: o.PIDs} // other processes then don't even trap
 	if err := spec.LoadAndAssign(&k.objs, nil); err != nil {
 		return nil, kernelError("load BPF programs", err)
 	}
@@ -79,9 +76,12 @@ func configure(spec *ebpf.CollectionSpec, o Options, ringBytes int) error {
 		}
 		copy(comms[i][:], strings.ToLower(c))
 	}
-	filter := uint32(0)
-	if len(o.PIDs)+len(o.Parents)+len(o.Comms)+len(o.Command) > 0 {
-		filter = 1
+	need := uint32(0)
+	if len(o.PIDs) > 0 {
+		need |= targetPID
+	}
+	if len(o.Parents)+len(o.Command) > 0 {
+		need |= targetTree
 	}
 	plain := uint32(0)
 	if o.PlainReserve || !kernelHas("bpf_probe_read_user_dynptr") {
@@ -89,7 +89,7 @@ func configure(spec *ebpf.CollectionSpec, o Options, ringBytes int) error {
 	}
 	spec.Maps["ring"].MaxEntries = uint32(ringBytes)
 	for name, v := range map[string]any{
-		"self_tgid": uint32(os.Getpid()), "filter": filter, "n_comms": uint32(len(o.Comms)), "comms": comms,
+		"self_tgid": uint32(os.Getpid()), "need": need, "n_comms": uint32(len(o.Comms)), "comms": comms,
 		"wake_bytes": uint64(ringBytes / 4), "snaplen": uint32(o.Snaplen), "plain_reserve": plain,
 	} {
 		if err := spec.Variables[name].Set(v); err != nil {
@@ -121,9 +121,13 @@ func kernelError(what string, err error) error {
 	return fmt.Errorf("%s: %w", what, err)
 }
 
-// name puts a process into the filter.
+// name adds to what a process was asked for by.
 func (k *kernel) name(pid, how uint32) error {
-	if err := k.objs.Targets.Put(pid, how); err != nil {
+	var has uint32
+	if err := k.objs.Targets.Lookup(pid, &has); err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
+		return fmt.Errorf("filter process %d: %w", pid, err)
+	}
+	if err := k.objs.Targets.Put(pid, has|how); err != nil {
 		return fmt.Errorf("filter process %d: %w", pid, err)
 	}
 	return nil
@@ -138,7 +142,7 @@ func (k *kernel) attach(path string, lib uint8, sites []site) error {
 		return fmt.Errorf("open %s: %w", path, err)
 	}
 	pids := k.pids
-	if pids == nil {
+	if len(pids) == 0 {
 		pids = []uint32{0}
 	}
 	for _, pid := range pids {

@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -372,4 +373,32 @@ func links(t *testing.T) map[link.ID]bool {
 		t.Fatal(err)
 	}
 	return ids
+}
+
+// TestFilters: kinds of filter narrow each other.
+func TestFilters(t *testing.T) {
+	needCapture(t)
+	url := server(t)
+	script := strings.Join(get(url, "/5"), " ") + "; rm -f $1/fetch; ln -s $(command -v curl) $1/fetch; $1/fetch -sk -o /dev/null " + url + "/6"
+	dir := t.TempDir()
+	for _, tt := range []struct {
+		comms []string
+		want  []string
+	}{
+		{nil, []string{"curl", "fetch"}},
+		{[]string{"FETC"}, []string{"fetch"}},
+		{[]string{"fetch", "curl"}, []string{"curl", "fetch"}},
+		{[]string{"nobody"}, nil},
+	} {
+		l := newTally(t)
+		run(t, Options{Command: []string{"sh", "-c", script, "sh", dir}, Comms: tt.comms, Live: true}, l)
+		var got []string
+		for _, c := range l.conns {
+			got = append(got, l.procs[c.PID].Comm)
+		}
+		slices.Sort(got)
+		if !slices.Equal(got, tt.want) {
+			t.Errorf("comms %q: recorded %q, want %q", tt.comms, got, tt.want)
+		}
+	}
 }

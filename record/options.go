@@ -6,8 +6,9 @@ import (
 	"github.com/NoFear0411/spliff/format"
 )
 
-// Options say what to record. A process is recorded when any of PIDs, Parents,
-// Comms or Command names it; when none is given, every process is.
+// Options say what to record. Kinds of filter narrow each other, values of one
+// kind widen it: PIDs, Parents or Command (one kind: a process tree), Comms. With
+// none, every process is recorded.
 type Options struct {
 	PIDs    []uint32 // these processes
 	Parents []uint32 // these and their descendants, present and future

@@ -104,7 +104,7 @@ func (s *Session) open() (err error) {
 
 func (s *Session) nameTargets(proc procFS) error {
 	for _, p := range s.o.PIDs {
-		if err := s.k.name(p, targetAlone); err != nil {
+		if err := s.k.name(p, targetPID); err != nil {
 			return err
 		}
 	}
@@ -163,21 +163,31 @@ func sessionInfo(o Options) format.Session {
 	return info
 }
 
+// filterWords says in words what o records, "" for everything.
 func filterWords(o Options) string {
-	var w []string
+	var kinds []string
+	any := func(words []string) {
+		if len(words) > 0 {
+			kinds = append(kinds, strings.Join(words, " or "))
+		}
+	}
+	var pids, trees, comms []string
 	for _, p := range o.PIDs {
-		w = append(w, fmt.Sprintf("pid %d", p))
+		pids = append(pids, fmt.Sprintf("pid %d", p))
 	}
 	for _, p := range o.Parents {
-		w = append(w, fmt.Sprintf("descendants of %d", p))
-	}
-	for _, c := range o.Comms {
-		w = append(w, "comm "+c)
+		trees = append(trees, fmt.Sprintf("descendants of %d", p))
 	}
 	if len(o.Command) > 0 {
-		w = append(w, "command "+o.Command[0])
+		trees = append(trees, "command "+o.Command[0])
 	}
-	return strings.Join(w, " or ")
+	for _, c := range o.Comms {
+		comms = append(comms, "comm "+c)
+	}
+	any(pids)
+	any(trees)
+	any(comms)
+	return strings.Join(kinds, " and ")
 }
 
 // rescan asks for a process's mappings to be looked at. It never blocks the drain:
