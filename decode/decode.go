@@ -90,6 +90,9 @@ type Field struct {
 	// Unknown: HPACK state was lost, so name or value could not be known and is
 	// replaced by a visible mark. See package hpack.
 	Unknown bool
+	// NeverIndexed: the sender forbade compression of this field (RFC 7541 §7.1.3),
+	// a hint that its value is a secret.
+	NeverIndexed bool
 }
 
 // Interim is an informational (1xx) response that preceded the final one.

@@ -166,7 +166,7 @@ func sessionInfo(o Options) format.Session {
 // filterWords says in words what o records, "" for everything.
 func filterWords(o Options) string {
 	var kinds []string
-	any := func(words []string) {
+	add := func(words []string) {
 		if len(words) > 0 {
 			kinds = append(kinds, strings.Join(words, " or "))
 		}
@@ -184,9 +184,9 @@ func filterWords(o Options) string {
 	for _, c := range o.Comms {
 		comms = append(comms, "comm "+c)
 	}
-	any(pids)
-	any(trees)
-	any(comms)
+	add(pids)
+	add(trees)
+	add(comms)
 	return strings.Join(kinds, " and ")
 }
 

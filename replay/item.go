@@ -61,6 +61,9 @@ type Exchange struct {
 	Conn     *Conn // as known at its end
 	Request  *decode.Message
 	Response *decode.Message
+	// Pending: there is no response because the recording ended before the
+	// connection did, not because none was sent.
+	Pending bool
 }
 
 // Data is a piece of a plaintext stream whose client and server sides are known
