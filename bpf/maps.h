@@ -41,8 +41,8 @@ struct frame {
 
 struct task_state {
 	__u32 depth;
-	__u32 verdict; /* 1 no, 2 yes: what the name filter said */
-	__u64 verdict_time;
+	__u32 verdict;  /* 1 no, 2 yes: what the name filter said of */
+	__u64 names[4]; /* these names: the thread's and its process's */
 	struct frame frames[FRAMES];
 };
 

@@ -63,7 +63,7 @@ int call_enter(struct pt_regs *ctx)
 		count_loss(LOSS_STATE, 1, 0);
 		return 0;
 	}
-	if (!traced(t, now))
+	if (!traced(t))
 		return 0;
 	__u64 sp = PT_REGS_SP(ctx);
 	__u32 d = t->depth;
@@ -219,7 +219,7 @@ int session_new(struct pt_regs *ctx)
 	__u64 ssl = PT_REGS_RC(ctx), now = bpf_ktime_get_ns();
 	struct task_state *t = bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), 0,
 						    BPF_LOCAL_STORAGE_GET_F_CREATE);
-	if (!ssl || !t || !traced(t, now))
+	if (!ssl || !t || !traced(t))
 		return 0;
 	struct conn_key k;
 	key_of(&k, ssl);

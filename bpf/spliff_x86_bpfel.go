@@ -158,11 +158,11 @@ const (
 )
 
 type SpliffTaskState struct {
-	_           structs.HostLayout
-	Depth       uint32
-	Verdict     uint32
-	VerdictTime uint64
-	Frames      [4]struct {
+	_       structs.HostLayout
+	Depth   uint32
+	Verdict uint32
+	Names   [4]uint64
+	Frames  [4]struct {
 		_      structs.HostLayout
 		Ssl    uint64
 		Buf    uint64

@@ -31,22 +31,32 @@ static __noinline bool holds(const __u8 *name, __u32 i)
 	return false;
 }
 
-static __always_inline bool named(void)
+/* The name filter's verdict on the current thread. Searching costs a microsecond,
+ * so it is done again only when a name has changed (prctl, exec). */
+static __always_inline bool named(struct task_state *t)
 {
-	__u8 own[COMM_LEN] = {}, led[COMM_LEN] = {};
+	__u64 names[4] = {};
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
-	bpf_get_current_comm(own, COMM_LEN);
-	bpf_probe_read_kernel(led, COMM_LEN, &leader->comm);
+	bpf_get_current_comm(&names[0], COMM_LEN);
+	bpf_probe_read_kernel(&names[2], COMM_LEN, &leader->comm);
+	bool same = t->verdict;
+	for (int i = 0; i < 4; i++) {
+		same = same && t->names[i] == names[i];
+		t->names[i] = names[i];
+	}
+	if (same)
+		return t->verdict == 2;
+	t->verdict = 1;
 	for (__u32 i = 0; i < n_comms && i < COMMS_MAX; i++)
-		if (holds(led, i) || holds(own, i))
-			return true;
-	return false;
+		if (holds((__u8 *)&names[0], i) || holds((__u8 *)&names[2], i))
+			t->verdict = 2;
+	return t->verdict == 2;
 }
 
 /* Says whether the current process is to be recorded. Looked at before anything
  * is copied. Every kind of filter that was given must name the process. */
-static __always_inline bool traced(struct task_state *t, __u64 now)
+static __always_inline bool traced(struct task_state *t)
 {
 	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
 	if (tgid == self_tgid)
@@ -56,14 +66,7 @@ static __always_inline bool traced(struct task_state *t, __u64 now)
 		if (!has || (*has & need) != need)
 			return false;
 	}
-	if (!n_comms)
-		return true;
-	/* Names change (prctl, exec), so a verdict is kept for a second only. */
-	if (!t->verdict || now - t->verdict_time > 1000000000ULL) {
-		t->verdict = named() ? 2 : 1;
-		t->verdict_time = now;
-	}
-	return t->verdict == 2;
+	return !n_comms || named(t);
 }
 
 /* include/trace/events/sched.h */
@@ -86,10 +89,8 @@ int BPF_PROG(execed, struct task_struct *task)
 {
 	__u32 tgid = task->tgid;
 	struct task_state *t = bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), 0, 0);
-	if (t) {
+	if (t)
 		t->depth = 0;
-		t->verdict = 0;
-	}
 	if (!bpf_map_lookup_elem(&procs, &tgid))
 		return 0;
 	bpf_map_delete_elem(&procs, &tgid); /* the next event introduces the new program */
@@ -117,11 +118,10 @@ int BPF_PROG(exited, struct task_struct *task)
 SEC("uprobe.multi")
 int files_mapped(struct pt_regs *ctx)
 {
-	__u64 now = bpf_ktime_get_ns();
 	struct task_state *t = bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), 0,
 						    BPF_LOCAL_STORAGE_GET_F_CREATE);
-	if (t && traced(t, now))
-		emit_bare(EV_LOAD, now, BPF_RB_FORCE_WAKEUP); /* its first TLS call is milliseconds away */
+	if (t && traced(t))
+		emit_bare(EV_LOAD, bpf_ktime_get_ns(), BPF_RB_FORCE_WAKEUP); /* its first TLS call is milliseconds away */
 	return 0;
 }
 

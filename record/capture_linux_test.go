@@ -402,3 +402,21 @@ func TestFilters(t *testing.T) {
 		}
 	}
 }
+
+// TestRenamed: a program that names itself after its start is found by that name.
+func TestRenamed(t *testing.T) {
+	needCapture(t)
+	py := "/usr/bin/python3"
+	if out, err := exec.Command(py, "-c", "import ssl; print(ssl.OPENSSL_VERSION)").Output(); err != nil || !bytes.HasPrefix(out, []byte("OpenSSL 3")) {
+		t.Skip("SKIP: no /usr/bin/python3 with OpenSSL 3 is installed")
+	}
+	url := server(t)
+	l := newTally(t)
+	script := `import ssl, urllib.request
+open("/proc/self/comm", "w").write("new-name")
+urllib.request.urlopen("` + url + `/5", context=ssl._create_unverified_context()).read()`
+	run(t, Options{Command: []string{py, "-c", script}, Comms: []string{"new-name"}, Live: true}, l)
+	if len(l.conns) != 1 {
+		t.Errorf("%d connections, want 1", len(l.conns))
+	}
+}
