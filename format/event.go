@@ -37,7 +37,7 @@ const (
 type Flags uint16
 
 const (
-	// FlagRepeat marks a CONN or PROC written again so that its chunk stands
+	// FlagRepeat marks a CONN, PROC or PROBE written again so that its chunk stands
 	// alone. It carries nothing new and must not change what a reader that
 	// has seen the original shows.
 	FlagRepeat Flags = 1 << 4

@@ -1,0 +1,176 @@
+package format
+
+import (
+	"errors"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+)
+
+// payload is one payload struct with its two directions, so that every rule is
+// tested for all of them.
+type payload struct {
+	name  string
+	value any
+	bytes []byte
+	parse func([]byte) (any, error)
+	tlv   bool
+}
+
+func parser[T any](f func([]byte) (T, error)) func([]byte) (any, error) {
+	return func(p []byte) (any, error) { return f(p) }
+}
+
+func payloads() []payload {
+	conn := Conn{PID: 1, SSL: 1 << 63, Generation: 7, Cookie: 1<<64 - 1, Role: RoleServer, MidStream: true,
+		Local: netip.MustParseAddrPort("127.0.0.1:0"), Remote: netip.MustParseAddrPort("[fe80::1%eth0]:65535"), ALPN: "h2", Conflicts: 1<<32 - 1}
+	mapped := Conn{Remote: netip.MustParseAddrPort("[::ffff:192.0.2.1]:443"), Local: netip.MustParseAddrPort("0.0.0.0:0")}
+	proc := Proc{PID: 1, PPID: 2, UID: 1<<32 - 1, Start: 4, Comm: "a\x00\xff\x1b[31m", Exe: "/x", Args: []string{"", "a", strings.Repeat("é", 999), ""}, Cgroup: "/sys"}
+	session := testSession()
+	probe := Probe{ID: 255, Library: "openssl", Path: "/p", BuildID: "ab", Sites: []string{"SSL_read+0x10: body", ""}}
+	end := End{Reason: "interrupt", Events: 1, Bytes: 2, LostEvents: 3, LostBytes: 1<<64 - 1}
+	connEnd := ConnEnd{Reason: EndReuse, Shutdown: true, Written: 1, Read: 1 << 60, Lost: [2]uint64{3, 4}}
+	drop := Drop{Cause: DropWriter, Events: 1, Bytes: 2, Offset: 3}
+	clock := Clock{Wall: -1, Mono: 2}
+	hand := Handshake{OK: true, Dur: 3}
+	procEnd := ProcEnd{PID: 1<<32 - 1}
+	return []payload{
+		{"conn", conn, conn.AppendTo(nil), parser(ParseConn), true},
+		{"conn mapped", mapped, mapped.AppendTo(nil), parser(ParseConn), true},
+		{"conn empty", Conn{}, (&Conn{}).AppendTo(nil), parser(ParseConn), true},
+		{"proc", proc, proc.AppendTo(nil), parser(ParseProc), true},
+		{"session", session, session.AppendTo(nil), parser(ParseSession), true},
+		{"session empty", Session{}, (&Session{}).AppendTo(nil), parser(ParseSession), true},
+		{"probe", probe, probe.AppendTo(nil), parser(ParseProbe), true},
+		{"end", end, end.AppendTo(nil), parser(ParseEnd), true},
+		{"conn end", connEnd, connEnd.AppendTo(nil), parser(ParseConnEnd), false},
+		{"drop", drop, drop.AppendTo(nil), parser(ParseDrop), false},
+		{"clock", clock, clock.AppendTo(nil), parser(ParseClock), false},
+		{"handshake", hand, hand.AppendTo(nil), parser(ParseHandshake), false},
+		{"proc end", procEnd, procEnd.AppendTo(nil), parser(ParseProcEnd), false},
+	}
+}
+
+func sameAddr(x, y netip.AddrPort) bool { return x == y }
+
+func diff(want, got any) string {
+	return cmp.Diff(want, got, cmp.Comparer(sameAddr), cmpopts.EquateEmpty())
+}
+
+func TestPayloadRoundTrip(t *testing.T) {
+	for _, p := range payloads() {
+		got, err := p.parse(p.bytes)
+		if err != nil {
+			t.Errorf("%s: %v", p.name, err)
+		}
+		if d := diff(p.value, got); d != "" {
+			t.Errorf("%s (-want +got):\n%s", p.name, d)
+		}
+		if len(p.bytes)%8 != 0 {
+			t.Errorf("%s: %d bytes, not a multiple of 8", p.name, len(p.bytes))
+		}
+	}
+}
+
+// A later version appends elements or bytes; a reader of today passes over them.
+func TestPayloadGrowth(t *testing.T) {
+	for _, p := range payloads() {
+		grown := append([]byte(nil), p.bytes...)
+		if p.tlv {
+			grown = append(appendTLV(nil, 900, "new"), grown...)
+			grown = appendTLV(grown, 901, "newer")
+		} else {
+			grown = append(grown, 1, 2, 3, 4, 5, 6, 7, 8)
+		}
+		got, err := p.parse(grown)
+		if err != nil {
+			t.Errorf("%s: %v", p.name, err)
+		}
+		if d := diff(p.value, got); d != "" {
+			t.Errorf("%s (-want +got):\n%s", p.name, d)
+		}
+	}
+	// Numbers may grow too.
+	got, err := ParseEnd(appendTLV(nil, endBytes, "\x05\x00\x00\x00\x00\x00\x00\x00more"))
+	if err != nil || got.Bytes != 5 {
+		t.Errorf("grown number: %v, %v", got, err)
+	}
+}
+
+func TestPayloadCritical(t *testing.T) {
+	for _, p := range payloads() {
+		if !p.tlv {
+			continue
+		}
+		b := appendTLV(append([]byte(nil), p.bytes...), 900, "x")
+		b[len(b)-14] |= tlvCritical
+		if _, err := p.parse(b); !errors.Is(err, ErrVersion) {
+			t.Errorf("%s: unknown critical element: %v, want ErrVersion", p.name, err)
+		}
+	}
+}
+
+// Every cut of a payload gives an error or fewer elements, never a panic.
+func TestPayloadCut(t *testing.T) {
+	for _, p := range payloads() {
+		for n := range p.bytes {
+			_, err := p.parse(p.bytes[:n:n])
+			if err != nil && !errors.Is(err, ErrMalformed) {
+				t.Errorf("%s cut at %d: %v, want ErrMalformed", p.name, n, err)
+			}
+			if err == nil && !p.tlv {
+				t.Errorf("%s cut at %d: no error", p.name, n)
+			}
+		}
+	}
+}
+
+func TestPayloadMalformed(t *testing.T) {
+	word := func(typ uint16, v uint64) []byte { return appendWord(nil, typ, v) }
+	tests := []struct {
+		name  string
+		bytes []byte
+		parse func([]byte) (any, error)
+	}{
+		{"number too short", appendTLV(nil, connPID, "1234567"), parser(ParseConn)},
+		{"pid over 32 bits", word(connPID, 1<<32), parser(ParseConn)},
+		{"role over 8 bits", word(connRole, 256), parser(ParseConn)},
+		{"probe id over 8 bits", word(probeID, 256), parser(ParseProbe)},
+		{"address of no family", appendTLV(nil, connLocal, "\x00\x50\x05\x00aaaa"), parser(ParseConn)},
+		{"address too short", appendTLV(nil, connLocal, "\x00\x50\x06\x00aaaa"), parser(ParseConn)},
+		{"address empty", appendTLV(nil, connLocal, ""), parser(ParseConn)},
+		{"uuid too short", appendTLV(nil, sessionUUID, "abc"), parser(ParseSession)},
+		{"length beyond the end", []byte{1, 0, 0, 0, 0xff, 0xff, 0xff, 0xff}, parser(ParseProc)},
+		{"list too long", appendList(appendList(nil, procArg, make([]string, MaxList)), procArg, []string{""}), parser(ParseProc)},
+	}
+	for _, tt := range tests {
+		if _, err := tt.parse(tt.bytes); !errors.Is(err, ErrMalformed) {
+			t.Errorf("%s: %v, want ErrMalformed", tt.name, err)
+		}
+	}
+}
+
+func TestAppendListCut(t *testing.T) {
+	p := Proc{Args: make([]string, MaxList+5)}
+	got, err := ParseProc(p.AppendTo(nil))
+	if err != nil || len(got.Args) != MaxList {
+		t.Errorf("%d args, %v, want %d", len(got.Args), err, MaxList)
+	}
+}
+
+func TestFindWord(t *testing.T) {
+	p := appendText(appendTLV(nil, connPID, "short"), connALPN, "h2")
+	p = appendWord(p, connPID, 42)
+	if got := findWord(p, connPID); got != 42 {
+		t.Errorf("got %d, want 42", got)
+	}
+	for n := range p {
+		findWord(p[:n:n], connPID)
+	}
+	if got := findWord([]byte{1, 0, 0, 0, 200, 0, 0, 0}, connPID); got != 0 {
+		t.Errorf("malformed: got %d, want 0", got)
+	}
+}

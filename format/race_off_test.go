@@ -1,0 +1,8 @@
+//go:build !race
+
+package format
+
+const (
+	raceEnabled = false
+	thin        = 1
+)
