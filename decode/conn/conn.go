@@ -1,0 +1,214 @@
+package conn
+
+import (
+	"github.com/NoFear0411/spliff/decode"
+	"github.com/NoFear0411/spliff/decode/http1"
+	"github.com/NoFear0411/spliff/decode/http2"
+)
+
+// maxHeld is how many bytes of both directions together are held back while
+// the protocol is not known.
+const maxHeld = 64 << 10
+
+// maxOpaqueHead is how much of a chunk an Opaque message shows.
+const maxOpaqueHead = 64
+
+// Conn decodes one connection. It is not safe for concurrent use. Chunks are
+// borrowed for the call; messages own their memory.
+type Conn struct {
+	lim  decode.Limits
+	hint decode.Hint
+
+	h1     *http1.Conn
+	h2     *http2.Conn
+	opaque bool
+	role   decode.Role
+
+	first [2]opening // by Dir, until decided
+	held  []piece    // in order of arrival, until decided
+	bytes int        // in held
+	last  int        // direction of the last bytes of an opaque connection, -1 none
+
+	exchanges uint32 // highest number given by h1
+	head      bool   // the last request seen by h1 was HEAD
+}
+
+// opening is the beginning of one direction.
+type opening struct {
+	buf     []byte
+	intact  int // bytes before the first gap; -1 while there was none
+	scanned int // see judge
+	v       verdict
+}
+
+// piece is a chunk or a gap held back.
+type piece struct {
+	ch  decode.Chunk // Data is a copy
+	gap *decode.Gap
+}
+
+// New returns a decoder for a connection of which nothing is known yet.
+// Zero fields of l mean their defaults.
+func New(l decode.Limits) *Conn {
+	c := &Conn{lim: l.WithDefaults(), last: -1}
+	c.first[0].intact, c.first[1].intact = -1, -1
+	return c
+}
+
+// Hint tells what is known from outside. Fields that are set replace what was
+// told before; once the protocol is decided nothing changes any more.
+func (c *Conn) Hint(h decode.Hint) {
+	if h.ALPN != "" {
+		c.hint.ALPN = h.ALPN
+	}
+	if h.Role != decode.RoleUnknown {
+		c.hint.Role = h.Role
+	}
+	c.hint.MidStream = c.hint.MidStream || h.MidStream
+}
+
+// Role returns the recorded process's side: as found in the bytes, else as
+// hinted, else [decode.RoleUnknown].
+func (c *Conn) Role() decode.Role {
+	if c.role != decode.RoleUnknown {
+		return c.role
+	}
+	return c.hint.Role
+}
+
+// Proto returns what the connection speaks now: "http/1", "h2", "unknown", or
+// "" while that is not decided.
+func (c *Conn) Proto() string {
+	switch {
+	case c.h2 != nil:
+		return "h2"
+	case c.h1 != nil:
+		return "http/1"
+	case c.opaque:
+		return "unknown"
+	}
+	return ""
+}
+
+// Append decodes a chunk and appends the messages it completes to dst.
+func (c *Conn) Append(dst []decode.Message, ch decode.Chunk) []decode.Message {
+	switch {
+	case len(ch.Data) == 0:
+	case c.decided():
+		dst = c.pass(dst, ch)
+	case c.opaque:
+		dst = c.watch(dst, ch)
+	default:
+		dst = c.hold(dst, ch)
+	}
+	return dst
+}
+
+// Gap tells that bytes of one direction are missing, and appends the messages
+// that ends.
+func (c *Conn) Gap(dst []decode.Message, g decode.Gap) []decode.Message {
+	if g.Known && g.Len == 0 {
+		return dst
+	}
+	switch {
+	case c.decided():
+		return c.passGap(dst, g)
+	case c.opaque:
+		dst = c.release(dst)
+		c.last = int(g.Dir)
+		return append(dst, opaqueGap(g))
+	}
+	o := &c.first[g.Dir]
+	if o.intact < 0 {
+		o.intact = len(o.buf)
+		if o.v == undecided {
+			o.v = neither
+		}
+	}
+	c.held = append(c.held, piece{gap: &g})
+	return c.decide(dst, false)
+}
+
+// End gives up what is open and appends it to dst. clean says that the
+// connection really ended, rather than the recording.
+func (c *Conn) End(dst []decode.Message, at decode.At, clean bool) []decode.Message {
+	if !c.decided() && !c.opaque {
+		dst = c.decide(dst, true)
+	}
+	if c.opaque {
+		dst = c.release(dst)
+	}
+	if c.h1 != nil {
+		dst = c.h1.End(dst, at, clean)
+		dst = c.handOver(dst)
+	}
+	if c.h2 != nil {
+		dst = c.h2.End(dst, at, clean)
+	}
+	return dst
+}
+
+func (c *Conn) decided() bool { return c.h1 != nil || c.h2 != nil }
+
+// pass gives a chunk to the decoder in charge. After an upgrade to h2c that is
+// still HTTP/1's: it knows where its own bytes end.
+func (c *Conn) pass(dst []decode.Message, ch decode.Chunk) []decode.Message {
+	if c.h1 == nil {
+		return c.h2.Append(dst, ch)
+	}
+	from := len(dst)
+	dst = c.h1.Append(dst, ch)
+	c.note(dst[from:])
+	return c.handOver(dst)
+}
+
+func (c *Conn) passGap(dst []decode.Message, g decode.Gap) []decode.Message {
+	if c.h2 != nil {
+		return c.h2.Gap(dst, g)
+	}
+	from := len(dst)
+	dst = c.h1.Gap(dst, g)
+	c.note(dst[from:])
+	return c.handOver(dst)
+}
+
+// note remembers what HTTP/2 must know of HTTP/1 messages that came before.
+func (c *Conn) note(ms []decode.Message) {
+	for i := range ms {
+		c.exchanges = max(c.exchanges, ms[i].Exchange)
+		if ms[i].Kind == decode.Request {
+			c.head = ms[i].Method == "HEAD"
+		}
+	}
+}
+
+// handOver gives bytes that follow an upgrade to h2c to HTTP/2.
+func (c *Conn) handOver(dst []decode.Message) []decode.Message {
+	if c.h1.Upgraded() != "h2c" {
+		return dst
+	}
+	if c.h2 == nil {
+		c.h2 = http2.New(c.clientDir(), c.lim)
+		c.h2.SetUpgraded(c.exchanges, c.head)
+	}
+	for _, ch := range c.h1.Rest() {
+		dst = c.h2.Append(dst, ch)
+	}
+	return dst
+}
+
+// clientDir is the direction of requests, once the role is known.
+func (c *Conn) clientDir() decode.Dir {
+	if c.role == decode.RoleServer {
+		return decode.Read
+	}
+	return decode.Write
+}
+
+// roleOf returns the recorded process's role if requests travel in dir.
+func roleOf(dir decode.Dir) decode.Role {
+	if dir == decode.Write {
+		return decode.RoleClient
+	}
+	return decode.RoleServer
+}

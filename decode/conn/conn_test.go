@@ -1,0 +1,212 @@
+package conn
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/NoFear0411/spliff/decode"
+	"github.com/NoFear0411/spliff/decode/http2"
+)
+
+// A small HTTP/2 conversation, written out by hand.
+const (
+	h2Settings = "\x00\x00\x00\x04\x00\x00\x00\x00\x00"
+	h2Ack      = "\x00\x00\x00\x04\x01\x00\x00\x00\x00"
+	h1Get      = "GET /a HTTP/1.1\r\nHost: x\r\n\r\n"
+	h1OK       = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+)
+
+// get and ok are frames of stream id.
+func get(id byte) string {
+	return "\x00\x00\x05\x01\x05\x00\x00\x00" + string(id) + "\x82\x87\x84\x01\x00"
+}
+
+func ok(id byte) string {
+	return "\x00\x00\x01\x01\x04\x00\x00\x00" + string(id) + "\x88" +
+		"\x00\x00\x02\x00\x01\x00\x00\x00" + string(id) + "hi"
+}
+
+// brief is one message in few words.
+func brief(ms []decode.Message) string {
+	var out []string
+	for _, m := range ms {
+		switch m.Kind {
+		case decode.Request:
+			out = append(out, fmt.Sprintf("%d>%s%s", m.Exchange, m.Method, m.Target))
+		case decode.Response:
+			out = append(out, fmt.Sprintf("%d<%d", m.Exchange, m.Status))
+		case decode.Opaque:
+			out = append(out, fmt.Sprintf("~%s%d", m.Proto, m.Body.Size))
+		case decode.Notice:
+			out = append(out, "!"+string(m.Anomalies[0].Kind))
+		}
+	}
+	return strings.Join(out, " ")
+}
+
+func TestConn(t *testing.T) {
+	long := strings.Repeat("x", 70_000)
+	tests := []struct {
+		name  string
+		hint  decode.Hint
+		in    []in
+		want  string
+		proto string
+		role  decode.Role
+	}{
+		{
+			name: "HTTP/1 client", proto: "http/1", role: decode.RoleClient,
+			in:   []in{{dir: w, data: h1Get}, {dir: r, data: h1OK}},
+			want: "1>GET/a 1<200",
+		},
+		{
+			name: "HTTP/1 server", proto: "http/1", role: decode.RoleServer,
+			in:   []in{{dir: r, data: h1Get}, {dir: w, data: h1OK}},
+			want: "1>GET/a 1<200",
+		},
+		{
+			name: "HTTP/1, the response seen first", proto: "http/1", role: decode.RoleClient,
+			in:   []in{{dir: r, data: h1OK}},
+			want: "1<200",
+		},
+		{
+			name: "the bytes beat the hint", proto: "http/1", role: decode.RoleServer,
+			hint: decode.Hint{ALPN: "h2", Role: decode.RoleClient},
+			in:   []in{{dir: r, data: h1Get}, {dir: w, data: h1OK}},
+			want: "1>GET/a 1<200",
+		},
+		{
+			name: "a method nobody knows", proto: "http/1", role: decode.RoleClient,
+			in:   []in{{dir: w, data: "\r\nFROB /x HTTP/1.1\r\nHost: x\r\n\r\n"}},
+			want: "1>FROB/x",
+		},
+		{
+			name: "HTTP/2 client", proto: "h2", role: decode.RoleClient,
+			in:   []in{{dir: w, data: http2.Preface + h2Settings + get(1)}, {dir: r, data: h2Settings + ok(1)}},
+			want: "1>GET/ 1<200",
+		},
+		{
+			name: "HTTP/2 server that speaks first", proto: "h2", role: decode.RoleServer,
+			in:   []in{{dir: w, data: h2Settings}, {dir: r, data: http2.Preface + h2Settings + get(1)}, {dir: w, data: h2Ack + ok(1)}},
+			want: "1>GET/ 1<200",
+		},
+		{
+			name: "HTTP/2 joined late, role and protocol hinted", proto: "h2", role: decode.RoleServer,
+			hint: decode.Hint{ALPN: "h2", Role: decode.RoleServer, MidStream: true},
+			in:   []in{{dir: r, data: get(11) + get(13)}, {dir: w, data: ok(11) + ok(13)}},
+			want: "!mid-stream 1>GET/ 2>GET/ !mid-stream 1<200 2<200",
+		},
+		{
+			name: "HTTP/2 joined late, nothing known", proto: "h2", role: decode.RoleServer,
+			hint: decode.Hint{MidStream: true},
+			in:   []in{{dir: w, data: ok(11)}, {dir: r, data: get(13) + get(15)}, {dir: w, data: ok(13)}},
+			want: "!mid-stream 1<200 !mid-stream 2>GET/ 3>GET/ 2<200",
+		},
+		{
+			name: "HTTP/1 joined inside a response", proto: "http/1", role: decode.RoleClient,
+			hint: decode.Hint{MidStream: true},
+			in:   []in{{dir: r, data: "...rest of some body"}, {dir: w, data: h1Get}, {dir: r, data: h1OK}},
+			want: "1>GET/a ~unknown20 1<200",
+		},
+		{
+			name: "unknown", proto: "unknown", role: decode.RoleUnknown,
+			in:   []in{{dir: w, data: "\x16\x03\x01rubbish"}, {dir: r, data: "\x00\x01more"}},
+			want: "~unknown10 ~unknown6",
+		},
+		{
+			name: "unknown in one direction is held no longer than the limit", proto: "unknown",
+			in:   []in{{dir: w, data: "\x01" + long}, {dir: w, data: "rest"}},
+			want: "~unknown70005",
+		},
+		{
+			name: "a request line without end", proto: "unknown",
+			in:   []in{{dir: w, data: long}},
+			want: "~unknown70000",
+		},
+		{
+			name: "HTTP/1 by the hint alone", proto: "http/1", role: decode.RoleServer,
+			hint: decode.Hint{ALPN: "http/1.1", Role: decode.RoleServer},
+			in:   []in{{dir: r, data: "\x01\x02"}, {dir: w, data: "\x03\x04"}},
+			want: "~unknown2 ~unknown2",
+		},
+		{
+			name: "HTTP after something else", proto: "http/1", role: decode.RoleServer,
+			in:   []in{{dir: w, data: "\x01hello"}, {dir: r, data: "\x02go on"}, {dir: w, data: "\x03ok"}, {dir: r, data: h1Get}, {dir: w, data: h1OK}},
+			want: "~unknown6 ~unknown6 ~unknown3 1>GET/a 1<200",
+		},
+		{
+			name: "text that only looks like a request line", proto: "unknown",
+			in:   []in{{dir: w, data: "\x01hello"}, {dir: r, data: "\x02"}, {dir: w, data: "MAIL FROM:<a>\r\n"}, {dir: r, data: "OK"}, {dir: w, data: "QUIT"}},
+			want: "~unknown6 ~unknown1 ~unknown15 ~unknown2 ~unknown4",
+		},
+		{
+			name: "gap first", proto: "http/1", role: decode.RoleClient,
+			in:   []in{{dir: r, gap: -1}, {dir: r, data: "rest"}, {dir: w, data: h1Get}, {dir: r, data: h1OK}},
+			want: "1>GET/a ~unknown4 1<200",
+		},
+		{
+			name: "nothing",
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			ms, c := runAll(t, tt.in, tt.hint)
+			if got := brief(ms); got != tt.want {
+				t.Errorf("messages %s\n    want %s", got, tt.want)
+			}
+			if c.Proto() != tt.proto || c.Role() != tt.role {
+				t.Errorf("proto %q role %d, want %q %d", c.Proto(), c.Role(), tt.proto, tt.role)
+			}
+		})
+	}
+}
+
+func TestUpgradeToH2C(t *testing.T) {
+	ms, c := runAll(t, []in{
+		{dir: w, data: "GET /up HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: \r\n\r\n"},
+		{dir: r, data: "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n" + h2Settings + ok(1)},
+		{dir: w, data: http2.Preface + h2Settings + get(3)},
+		{dir: r, data: ok(3)},
+	}, decode.Hint{})
+	if got, want := brief(ms), "1>GET/up 1<101 2<200 3>GET/ 3<200"; got != want {
+		t.Errorf("messages %s\n    want %s", got, want)
+	}
+	if c.Proto() != "h2" || c.Role() != decode.RoleClient {
+		t.Errorf("proto %q role %d", c.Proto(), c.Role())
+	}
+}
+
+func TestHintBeforeBytes(t *testing.T) {
+	c := New(decode.Limits{})
+	if c.Role() != decode.RoleUnknown || c.Proto() != "" {
+		t.Errorf("role %d proto %q at first", c.Role(), c.Proto())
+	}
+	c.Hint(decode.Hint{Role: decode.RoleServer})
+	c.Hint(decode.Hint{ALPN: "h2"}) // does not take the role back
+	if c.Role() != decode.RoleServer {
+		t.Errorf("role %d", c.Role())
+	}
+}
+
+func TestOpaqueMessage(t *testing.T) {
+	c := New(decode.Limits{})
+	at := decode.At{Seq: 3, Time: 40}
+	out := c.Append(nil, decode.Chunk{Dir: w, At: at, Start: 30, Data: []byte("\x01" + strings.Repeat("y", 99))})
+	out = c.Append(out, decode.Chunk{Dir: r, At: at, Start: 30, Data: []byte("\x02")})
+	want := []decode.Message{
+		{
+			Kind: decode.Opaque, Dir: w, Proto: "unknown", Begin: 30, HeadEnd: at, End: at,
+			Body: decode.Body{Data: []byte("\x01" + strings.Repeat("y", 63)), Size: 100, Cut: true},
+		},
+		{
+			Kind: decode.Opaque, Dir: r, Proto: "unknown", Begin: 30, HeadEnd: at, End: at,
+			Body: decode.Body{Data: []byte("\x02"), Size: 1},
+		},
+	}
+	if diff := cmp.Diff(want, out); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}

@@ -1,0 +1,18 @@
+// Package decode is the vocabulary of the decoders: what goes in, what comes
+// out, and what bounds them. The decoders are its subpackages.
+//
+//	decode.Chunk, decode.Gap ─► conn ─┬─► http1 ─┬─► decode.Message
+//	  (one connection,                └─► http2 ─┤     request, response,
+//	   both directions,                 └─ hpack │     opaque bytes, notice
+//	   in event order)                           └─► content: codings removed
+//
+// A decoder is a function of its state and the next chunk. It reads no clock
+// and no file, starts no goroutine and writes no log: the same bytes give the
+// same messages, however they are cut into chunks, live or from a file. It
+// returns no error either. A passive reader cannot refuse bytes: it describes
+// what it saw, marks it with an [Anomaly], and goes on.
+//
+// The package does not find out which bytes belong to one connection, does not
+// order events, and does not pair what different connections say; package
+// replay does.
+package decode

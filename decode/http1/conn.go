@@ -1,0 +1,206 @@
+package http1
+
+import (
+	"strings"
+
+	"github.com/NoFear0411/spliff/decode"
+)
+
+const (
+	// interimKept is how many informational responses are kept of an exchange;
+	// a server may send any number.
+	interimKept = 64
+	// holdMax is how many request bytes wait for a response to say what they are.
+	holdMax = 256 << 10
+	// holdPieces is in how many pieces they are kept apart, for their times.
+	holdPieces = 64
+)
+
+// Conn decodes one connection. It is not safe for concurrent use. Memory is
+// bounded by its limits; an idle connection holds little.
+type Conn struct {
+	limits    decode.Limits
+	req, resp stream
+	queue     queue
+	exchange  uint32 // last number given
+	upgraded  string
+	rest      []decode.Chunk
+	handOver  string
+}
+
+// New returns a decoder for a connection on which requests travel in the
+// direction client. Zero limits have their defaults.
+func New(client decode.Dir, l decode.Limits) *Conn {
+	c := &Conn{limits: l.WithDefaults()}
+	c.req = newStream(c, client, decode.Request)
+	c.resp = newStream(c, client.Other(), decode.Response)
+	return c
+}
+
+// SetMidStream says that the recording began inside the connection: the first
+// bytes of either direction may be in the middle of a message. Call it before
+// the first Append.
+func (c *Conn) SetMidStream() {
+	for _, s := range []*stream{&c.req, &c.resp} {
+		s.step = stepSkip
+		s.skip.at, s.skip.mid = true, true
+	}
+}
+
+// HandOver asks that bytes which follow an upgrade to proto, in lower case, be
+// kept for [Conn.Rest] rather than described. Call it before the first Append.
+func (c *Conn) HandOver(proto string) { c.handOver = proto }
+
+// Upgraded returns what the connection became after a 101, or a 2xx to
+// CONNECT: "tunnel", or the protocol in lower case such as "websocket" or
+// "h2c"; "" while it is HTTP/1.
+func (c *Conn) Upgraded() string { return c.upgraded }
+
+// Rest returns the bytes seen since the upgrade that [Conn.HandOver] asked
+// for, and forgets them. They are copies and belong to the caller.
+func (c *Conn) Rest() []decode.Chunk {
+	list := c.rest
+	c.rest = nil
+	return list
+}
+
+// Append reads a chunk and appends the messages it completes to dst.
+func (c *Conn) Append(dst []decode.Message, ch decode.Chunk) []decode.Message {
+	return c.stream(ch.Dir).feed(dst, ch.Data, moment{ch.At, ch.Start})
+}
+
+// Gap tells of missing bytes, and appends the messages they end.
+func (c *Conn) Gap(dst []decode.Message, g decode.Gap) []decode.Message {
+	if g.Known && g.Len == 0 {
+		return dst
+	}
+	s := c.stream(g.Dir)
+	dst = s.gap(dst, g)
+	if s == &c.resp && s.step == stepSkip {
+		// The response that requests wait for may be among what is missing.
+		dst = c.req.release(dst, c.req.looksHTTP())
+	}
+	return dst
+}
+
+// End tells that no more comes: clean when the connection ended, not clean when
+// only the recording did. It appends what is left; only a clean end completes
+// a body that lasts until the connection closes.
+func (c *Conn) End(dst []decode.Message, at decode.At, clean bool) []decode.Message {
+	m := moment{at: at, start: at.Time}
+	for c.req.step == stepHold && len(c.req.held) > 0 {
+		dst = c.req.release(dst, c.req.looksHTTP())
+	}
+	dst = c.req.end(dst, m, clean)
+	return c.resp.end(dst, m, clean)
+}
+
+func (c *Conn) stream(d decode.Dir) *stream {
+	if d == c.req.dir {
+		return &c.req
+	}
+	return &c.resp
+}
+
+// pending is a request that has not been answered.
+type pending struct {
+	exchange uint32
+	head     bool   // HEAD: the response has no body
+	connect  bool   // CONNECT: a 2xx begins a tunnel
+	upgrade  string // the protocols it offers to change to
+}
+
+// queue holds unanswered requests, oldest first.
+type queue struct {
+	list      []pending
+	first     int
+	doubtful  int  // how many, from first, may have been answered unseen
+	pipelined bool // the client has been seen to send without waiting
+}
+
+func (q *queue) len() int { return len(q.list) - q.first }
+
+func (q *queue) push(p pending) {
+	if q.first > 32 && q.first > len(q.list)/2 {
+		q.list = q.list[:copy(q.list, q.list[q.first:])]
+		q.first = 0
+	}
+	q.list = append(q.list, p)
+}
+
+// drop forgets the n oldest.
+func (q *queue) drop(n int) {
+	q.first += n
+	q.doubtful = max(0, q.doubtful-n)
+	if q.first == len(q.list) {
+		q.list, q.first = q.list[:0], 0
+	}
+}
+
+// ask numbers a request and remembers that it wants an answer.
+func (c *Conn) ask(m *decode.Message, f *facts) {
+	c.exchange++
+	m.Exchange = c.exchange
+	q := &c.queue
+	if c.resp.step == stepSkip {
+		q.doubtful = q.len()
+	}
+	switch {
+	case q.len() > q.doubtful:
+		q.pipelined = true
+	case q.doubtful > 0 && !q.pipelined:
+		// A client that waits for each answer had those that were lost.
+		q.drop(q.doubtful)
+	}
+	if q.len() >= c.limits.Pipeline {
+		q.drop(1)
+		c.req.note(decode.AnomalyLimit, "too many unanswered requests; the oldest is forgotten")
+	}
+	q.push(pending{
+		exchange: c.exchange, head: m.Method == "HEAD",
+		connect: m.Method == "CONNECT", upgrade: f.upgrade,
+	})
+}
+
+// doubt is called when framing is lost: answers may have gone unseen.
+func (c *Conn) doubt(s *stream) {
+	if s == &c.resp {
+		c.queue.doubtful = c.queue.len()
+	}
+}
+
+// undecided reports whether the response to a request may yet end HTTP on the
+// connection.
+func (c *Conn) undecided(exchange uint32) bool {
+	q := &c.queue
+	if q.len() == 0 {
+		return false
+	}
+	last := &q.list[len(q.list)-1]
+	return last.exchange == exchange && (last.connect || last.upgrade != "")
+}
+
+// answer takes the request that a final response belongs to.
+func (c *Conn) answer(m *decode.Message) pending {
+	if c.queue.len() == 0 {
+		c.exchange++
+		m.Exchange = c.exchange
+		c.resp.note(decode.AnomalyNoRequest, "")
+		return pending{exchange: c.exchange}
+	}
+	p := c.queue.list[c.queue.first]
+	c.queue.drop(1)
+	m.Exchange = p.exchange
+	return p
+}
+
+// protocol returns the name of the protocol that a response switches to.
+func protocol(answered, offered string) string {
+	for _, list := range [2]string{answered, offered} {
+		name, _, _ := strings.Cut(list, ",")
+		if name = strings.ToLower(strings.Trim(name, " \t")); name != "" {
+			return name
+		}
+	}
+	return "unknown"
+}

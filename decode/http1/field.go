@@ -1,0 +1,274 @@
+package http1
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+
+	"github.com/NoFear0411/spliff/decode"
+)
+
+// facts is what a head says about framing and routing, all fields counted
+// though only Limits.Fields of them are kept.
+type facts struct {
+	length    uint64
+	lengths   int // Content-Length values
+	badLength bool
+	coding    string // Transfer-Encoding, the first maxJoined fields joined
+	codings   int
+	host      string
+	hosts     int
+	upgrade   string
+	connClose bool
+	connKeep  bool
+}
+
+// maxJoined bounds how many Transfer-Encoding fields are joined: each joining
+// copies what came before.
+const maxJoined = 8
+
+// Fields that matter here.
+const (
+	fieldOther = iota
+	fieldHost
+	fieldUpgrade
+	fieldConnection
+	fieldLength
+	fieldCoding
+)
+
+// fieldKind tells the fields that matter by length first: most names differ there.
+func fieldKind(name string) int {
+	switch len(name) {
+	case 4:
+		if strings.EqualFold(name, "host") {
+			return fieldHost
+		}
+	case 7:
+		if strings.EqualFold(name, "upgrade") {
+			return fieldUpgrade
+		}
+	case 10:
+		if strings.EqualFold(name, "connection") {
+			return fieldConnection
+		}
+	case 14:
+		if strings.EqualFold(name, "content-length") {
+			return fieldLength
+		}
+	case 17:
+		if strings.EqualFold(name, "transfer-encoding") {
+			return fieldCoding
+		}
+	}
+	return fieldOther
+}
+
+// parseFields parses the field lines of a section, whole[from:] in bytes and
+// text[from:] as the string that names and values are slices of. ends are the
+// ends of the lines.
+func (s *stream) parseFields(whole []byte, text string, from int, ends []int, f *facts) []decode.Field {
+	if len(ends) == 0 && !s.sec.over {
+		return nil
+	}
+	list := make([]decode.Field, 0, min(len(ends), s.limits.Fields))
+	count := 0
+	for i := 0; i < len(ends); i++ {
+		end := ends[i]
+		line, bare := trimEOL(whole[from:end])
+		if bare {
+			s.note(AnomalyBareLF, "")
+		}
+		if isSpace(whole[from]) {
+			s.note(AnomalySpaceBeforeField, quote(line))
+			from = end
+			continue
+		}
+		name, rest, ok := s.splitField(line, text[from:from+len(line)])
+		from = end
+		var value string
+		if i+1 < len(ends) && isSpace(whole[end]) {
+			var folded int
+			value, folded = s.unfold(whole, rest, ends[i:])
+			i += folded
+			from = ends[i]
+		} else {
+			value = s.value(line[len(line)-len(rest):], rest)
+		}
+		if !ok {
+			continue
+		}
+		if count++; len(list) < s.limits.Fields {
+			list = append(list, decode.Field{Name: name, Value: value})
+		}
+		s.learn(f, name, value)
+	}
+	s.noteLimits(count+s.sec.dropped, len(list))
+	return list
+}
+
+// noteLimits reports that a section was longer, or had more fields, than is kept.
+func (s *stream) noteLimits(fields, kept int) {
+	switch {
+	case s.sec.over:
+		s.note(decode.AnomalyLimit, fmt.Sprintf("%s of %d bytes, %d kept; %d fields, %d kept",
+			s.sec.shape, s.sec.size, len(s.sec.buf), fields, kept))
+	case fields > kept:
+		s.note(decode.AnomalyLimit, fmt.Sprintf("%d fields, %d kept", fields, kept))
+	}
+}
+
+// splitField cuts a field line at its colon. rest is what follows it; ok is
+// false when there is no colon.
+func (s *stream) splitField(line []byte, text string) (name, rest string, ok bool) {
+	n := tokenLen(line)
+	if n > 0 && n < len(line) && line[n] == ':' {
+		return text[:n], text[n+1:], true
+	}
+	colon := bytes.IndexByte(line, ':')
+	if colon < 0 {
+		s.note(AnomalyBadField, "no colon: "+quote(line))
+		return "", "", false
+	}
+	n = trimRight(line[:colon])
+	if n < colon {
+		s.note(AnomalySpaceBeforeColon, quote(line))
+	}
+	if n == 0 || tokenLen(line[:n]) != n {
+		s.note(AnomalyBadField, "name is no token: "+quote(line))
+	}
+	return text[:n], text[colon+1:], true
+}
+
+// value returns a field value without the white space around it (RFC 9112 §5).
+// raw is the same bytes as text.
+func (s *stream) value(raw []byte, text string) string {
+	if hasControl(raw) {
+		s.noteControl(raw)
+	}
+	lo := 0
+	for lo < len(raw) && isSpace(raw[lo]) {
+		lo++
+	}
+	return text[lo : lo+trimRight(raw[lo:])]
+}
+
+// noteControl says which control bytes are in b.
+func (s *stream) noteControl(b []byte) {
+	for _, c := range b {
+		switch {
+		case c == '\r':
+			s.note(AnomalyBareCR, quote(b))
+		case c < 0x20 && c != '\t' || c == 0x7f:
+			s.note(AnomalyControl, quote(b))
+		}
+	}
+}
+
+// unfold joins a field value and the lines that continue it, each line end and
+// the white space around it becoming one space (RFC 9112 §5.2). ends[0] is the
+// end of the field's first line. It returns how many lines were joined.
+func (s *stream) unfold(whole []byte, first string, ends []int) (value string, lines int) {
+	joined := []byte(s.value([]byte(first), first))
+	for lines+1 < len(ends) && isSpace(whole[ends[lines]]) {
+		line, bare := trimEOL(whole[ends[lines]:ends[lines+1]])
+		if bare {
+			s.note(AnomalyBareLF, "")
+		}
+		if hasControl(line) {
+			s.noteControl(line)
+		}
+		if part := bytes.Trim(line, " \t"); len(part) > 0 {
+			if len(joined) > 0 {
+				joined = append(joined, ' ')
+			}
+			joined = append(joined, part...)
+		}
+		lines++
+	}
+	s.note(AnomalyObsFold, fmt.Sprintf("%d lines", lines))
+	return string(joined), lines
+}
+
+// learn takes note of a field that frames or routes the message.
+func (s *stream) learn(f *facts, name, value string) {
+	switch fieldKind(name) {
+	case fieldHost:
+		if f.hosts++; f.hosts == 1 {
+			f.host = value
+		}
+	case fieldUpgrade:
+		if f.upgrade == "" {
+			f.upgrade = value
+		}
+	case fieldConnection:
+		if value == "keep-alive" { // the rule, and not worth a search
+			f.connKeep = true
+			return
+		}
+		f.connClose = f.connClose || hasElement(value, "close")
+		f.connKeep = f.connKeep || hasElement(value, "keep-alive")
+	case fieldLength:
+		s.learnLength(f, value)
+	case fieldCoding:
+		switch f.codings++; {
+		case f.codings == 1:
+			f.coding = value
+		case f.codings <= maxJoined:
+			f.coding += ", " + value
+		default:
+			s.note(AnomalyBadCoding, "too many fields")
+		}
+	}
+}
+
+// learnLength reads a Content-Length value: a number, or equal numbers in a
+// list (RFC 9110 §8.6). Signs, white space inside, other bases and numbers
+// beyond 63 bits are no length.
+func (s *stream) learnLength(f *facts, value string) {
+	for more := true; more; {
+		var v string
+		v, value, more = strings.Cut(value, ",")
+		n, ok := decimal(strings.Trim(v, " \t"))
+		f.lengths++
+		switch {
+		case !ok:
+			f.badLength = true
+			s.note(AnomalyBadLength, quote(v))
+		case f.lengths == 1:
+			f.length = n
+		case f.length != n:
+			f.badLength = true
+			s.note(AnomalyBadLength, fmt.Sprintf("%d and %d", f.length, n))
+		default:
+			s.note(AnomalyRepeatedLength, fmt.Sprint(n))
+		}
+	}
+}
+
+// decimal parses 1*DIGIT of at most 63 bits.
+func decimal(v string) (n uint64, ok bool) {
+	if v == "" {
+		return 0, false
+	}
+	for i := range len(v) {
+		d := uint64(v[i] - '0')
+		if d > 9 || n > (1<<63-1-d)/10 {
+			return 0, false
+		}
+		n = n*10 + d
+	}
+	return n, true
+}
+
+// hasElement reports whether a comma-separated list has an element, in any case.
+func hasElement(list, want string) bool {
+	for more := true; more; {
+		var v string
+		v, list, more = strings.Cut(list, ",")
+		if strings.EqualFold(strings.Trim(v, " \t"), want) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,183 @@
+package http1
+
+import (
+	"bytes"
+	"encoding/binary"
+)
+
+// span is a range of the bytes of a section.
+type span struct{ lo, hi int }
+
+func (p span) of(s string) string { return s[p.lo:p.hi] }
+
+// startLine is a request-line (method, target, version) or a status-line
+// (version, code, reason) as offsets into its section.
+type startLine struct {
+	part   [3]span
+	bareLF bool
+	odd    bool // followed, though not what the grammar says
+	badVer bool // a version, but none of HTTP/1
+	ctl    bool // a control byte inside
+}
+
+// parseRequestLine reads b, a line without its end (RFC 9112 §3). ok is false
+// when there are not three parts that could be method, target and version.
+func parseRequestLine(b []byte) (l startLine, ok bool) {
+	n := tokenLen(b)
+	if n == 0 || n == len(b) || b[n] != ' ' {
+		return l, false
+	}
+	end := trimRight(b)
+	sp := bytes.LastIndexByte(b[:end], ' ')
+	lo, hi := n+1, sp
+	for lo < hi && isSpace(b[lo]) {
+		lo++
+	}
+	hi = lo + trimRight(b[lo:max(lo, hi)])
+	if lo >= hi {
+		return l, false
+	}
+	l.part = [3]span{{0, n}, {lo, hi}, {sp + 1, end}}
+	l.odd = end != len(b) || lo != n+1 || hi != sp || bytes.IndexByte(b[lo:hi], ' ') >= 0
+	l.ctl = hasControl(b)
+	l.badVer, ok = version(b[sp+1 : end])
+	return l, ok
+}
+
+// parseStatusLine reads b, a line without its end (RFC 9112 §4). The space
+// after the code may be missing when there is no reason, as it often is.
+func parseStatusLine(b []byte) (l startLine, ok bool) {
+	sp := bytes.IndexByte(b, ' ')
+	if sp < 0 {
+		return l, false
+	}
+	if l.badVer, ok = version(b[:sp]); !ok {
+		return l, false
+	}
+	lo := sp + 1
+	for lo < len(b) && isSpace(b[lo]) {
+		lo++
+	}
+	hi := lo + 3
+	if hi > len(b) || !isDigit(b[lo]) || !isDigit(b[lo+1]) || !isDigit(b[lo+2]) ||
+		hi < len(b) && !isSpace(b[hi]) {
+		return l, false
+	}
+	l.odd = lo != sp+1 || b[lo] == '0'
+	reason := span{hi, hi}
+	if hi < len(b) {
+		reason = span{hi + 1, max(hi+1, trimRight(b))}
+	}
+	l.part = [3]span{{0, sp}, {lo, hi}, reason}
+	l.ctl = hasControl(b)
+	return l, true
+}
+
+// version says whether b is a protocol name and version, and whether it is
+// other than one of HTTP/1.
+func version(b []byte) (bad, ok bool) {
+	if len(b) == 8 && string(b[:7]) == "HTTP/1." && isDigit(b[7]) {
+		return false, true
+	}
+	slash := bytes.IndexByte(b, '/')
+	if slash < 2 || slash > 16 || slash+1 >= len(b) || len(b)-slash > 8 {
+		return false, false
+	}
+	for i, c := range b {
+		switch {
+		case i == slash:
+		case i < slash && !isLetter(c), i > slash && c != '.' && !isDigit(c):
+			return false, false
+		}
+	}
+	return true, true
+}
+
+// certain reports whether a line found while looking for the next message is
+// one beyond reasonable doubt: no leniency here, where a guess is being made.
+func certain(sh shape, line []byte) bool {
+	b, bare := trimEOL(line)
+	if bare {
+		return false
+	}
+	var l startLine
+	var ok bool
+	ver := 0
+	if sh == requestLine {
+		l, ok = parseRequestLine(b)
+		ver = 2
+	} else {
+		l, ok = parseStatusLine(b)
+	}
+	if !ok || l.odd || l.badVer || l.ctl || b[l.part[ver].hi-1] > '1' {
+		return false
+	}
+	if sh == statusLine {
+		c := b[l.part[1].lo]
+		return c >= '1' && c <= '5'
+	}
+	for _, c := range b[:l.part[0].hi] {
+		if c < 'A' || c > 'Z' {
+			return false
+		}
+	}
+	c := b[l.part[1].lo]
+	return c == '/' || c == '*' || c == '[' || isLetter(c) || isDigit(c)
+}
+
+func isDigit(c byte) bool  { return c-'0' < 10 }
+func isLetter(c byte) bool { return c|0x20-'a' < 26 }
+func isSpace(c byte) bool  { return c == ' ' || c == '\t' }
+
+// trimRight returns the length of b without the white space at its end.
+func trimRight(b []byte) int {
+	n := len(b)
+	for n > 0 && isSpace(b[n-1]) {
+		n--
+	}
+	return n
+}
+
+// A bit for each byte of a token (RFC 9110 §5.6.2): digits, letters and !#$%&'*+-.^_`|~
+const (
+	tokenLow  uint64 = 0x03ff6cfa00000000 // bytes 0–63
+	tokenHigh uint64 = 0x57ffffffc7fffffe // bytes 64–127
+)
+
+// tokenLen returns how many bytes at the start of b are of a token.
+func tokenLen(b []byte) int {
+	for i, c := range b {
+		bits := tokenLow
+		if c >= 64 {
+			bits = tokenHigh
+		}
+		if c >= 128 || bits>>(c&63)&1 == 0 {
+			return i
+		}
+	}
+	return len(b)
+}
+
+// hasControl reports whether b holds a control byte other than HTAB. It looks
+// at eight bytes at a time: it sees every byte of every field value.
+func hasControl(b []byte) bool {
+	const ones, high = 0x0101010101010101, 0x8080808080808080
+	for len(b) >= 8 {
+		x := binary.LittleEndian.Uint64(b)
+		del := x ^ 0x7f*ones
+		if ((x-0x20*ones)&^x|(del-ones)&^del)&high != 0 && slowControl(b[:8]) {
+			return true
+		}
+		b = b[8:]
+	}
+	return slowControl(b)
+}
+
+func slowControl(b []byte) bool {
+	for _, c := range b {
+		if c < 0x20 && c != '\t' || c == 0x7f {
+			return true
+		}
+	}
+	return false
+}

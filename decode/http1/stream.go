@@ -1,0 +1,293 @@
+package http1
+
+import (
+	"bytes"
+
+	"github.com/NoFear0411/spliff/decode"
+	"github.com/NoFear0411/spliff/decode/content"
+)
+
+// step is what a stream waits for.
+type step uint8
+
+const (
+	stepHead      step = iota // a message head, perhaps some of it seen
+	stepLength                // left bytes of a body
+	stepChunkLine             // a chunk-size line
+	stepChunkData             // left bytes of a chunk
+	stepChunkEnd              // the line end after chunk data
+	stepTrailer               // the trailer section
+	stepClose                 // body bytes, until the connection ends
+	stepSkip                  // framing is lost: looking for a start line
+	stepHold                  // requests: the next bytes' meaning hangs on a response
+	stepTunnel                // no longer HTTP
+)
+
+// moment is when a chunk's bytes moved.
+type moment struct {
+	at    decode.At
+	start int64
+}
+
+// stream reads one direction. All state of a message being read is in msg; it
+// is copied out when the message ends.
+type stream struct {
+	conn   *Conn
+	limits *decode.Limits
+	dir    decode.Dir
+	kind   decode.Kind // Request or Response
+
+	step    step
+	sec     section
+	msg     decode.Message
+	carry   []decode.Anomaly // for the message that comes next
+	left    uint64           // stepLength, stepChunkData
+	chunk   lineBuf
+	skip    skip
+	held    []held
+	heldLen int
+	// releasing: what is fed is what was held, and ours to keep.
+	releasing bool
+	tunnel    bool // becomes a tunnel when the message being read ends
+	closing   bool // the last message said "Connection: close"
+
+	interim  []decode.Interim // responses: before the final one
+	interims int              // how many there were
+}
+
+func newStream(c *Conn, dir decode.Dir, kind decode.Kind) stream {
+	s := stream{conn: c, limits: &c.limits, dir: dir, kind: kind}
+	s.sec.reset(startKind(kind))
+	return s
+}
+
+// feed reads p to its end. Each step takes at least one byte or changes step.
+func (s *stream) feed(dst []decode.Message, p []byte, m moment) []decode.Message {
+	for len(p) > 0 {
+		var n int
+		switch s.step {
+		case stepHead:
+			dst, n = s.feedHead(dst, p, m)
+		case stepLength, stepChunkData:
+			dst, n = s.feedCounted(dst, p, m)
+		case stepChunkLine:
+			dst, n = s.feedChunkLine(dst, p, m)
+		case stepChunkEnd:
+			dst, n = s.feedChunkEnd(dst, p, m)
+		case stepTrailer:
+			dst, n = s.feedTrailer(dst, p, m)
+		case stepClose:
+			s.keep(p)
+			n = len(p)
+		case stepSkip:
+			dst, n = s.feedSkip(dst, p, m)
+		case stepHold:
+			return s.hold(dst, held{data: p, m: m})
+		case stepTunnel:
+			return s.feedTunnel(dst, p, m)
+		}
+		p = p[n:]
+	}
+	return dst
+}
+
+// feedHead reads up to the end of a head, and acts on it.
+func (s *stream) feedHead(dst []decode.Message, p []byte, m moment) ([]decode.Message, int) {
+	whole, n, v := s.sec.take(p, m.start, s.limits.Head)
+	switch v {
+	case notStart:
+		dst = s.endBadStart(dst, whole, m)
+	case complete:
+		dst = s.endHead(dst, whole, m)
+	}
+	return dst, n
+}
+
+// endBadStart passes over a first line that is no start line, or over what
+// precedes the start line at its end.
+func (s *stream) endBadStart(dst []decode.Message, line []byte, m moment) []decode.Message {
+	over, size, begin := s.sec.over, s.sec.size, s.sec.begin
+	if over {
+		line, _ = trimEOL(line) // the section's own, in place of what was cut
+	}
+	s.carryOver(AnomalyBadStartLine, quote(line))
+	s.sec.reset(startKind(s.kind))
+	s.lose(m, begin)
+	if over {
+		s.skip.count(line, size)
+		return dst
+	}
+	s.skip.lineB = begin
+	if at := s.startIn(line); at > 0 {
+		s.skip.count(line[:at], uint64(at))
+		return s.resync(dst, line[at:], m)
+	}
+	s.skip.count(line, uint64(len(line)))
+	return dst
+}
+
+// endHead parses a complete head and decides what follows it.
+func (s *stream) endHead(dst []decode.Message, whole []byte, m moment) []decode.Message {
+	var f facts
+	s.parseHead(whole, &f, m)
+	if s.kind == decode.Request {
+		s.conn.ask(&s.msg, &f)
+		return s.enter(dst, s.frame(&f), m)
+	}
+	return s.endResponseHead(dst, &f, m)
+}
+
+// enter begins the body that follows a head.
+func (s *stream) enter(dst []decode.Message, next body, m moment) []decode.Message {
+	switch next.kind {
+	case bodyNone:
+		return s.complete(dst, m)
+	case bodyLength:
+		s.step, s.left = stepLength, next.length
+	case bodyChunked:
+		s.step = stepChunkLine
+	case bodyClose:
+		s.step = stepClose
+		s.msg.Flags |= decode.UntilClose
+	case bodyUnknown:
+		return s.giveUp(dst, m)
+	}
+	return dst
+}
+
+// parseHead fills msg from the bytes of a head, start line included.
+func (s *stream) parseHead(whole []byte, f *facts, m moment) {
+	text := string(whole)
+	l := &s.sec.start
+	s.msg = decode.Message{
+		Kind: s.kind, Dir: s.dir,
+		Begin: s.sec.begin, HeadEnd: m.at,
+		Anomalies: s.carry,
+	}
+	s.carry = nil
+	if s.closing {
+		s.note(AnomalyAfterClose, "")
+	}
+	if s.kind == decode.Request {
+		s.msg.Method, s.msg.Target, s.msg.Proto = l.part[0].of(text), l.part[1].of(text), l.part[2].of(text)
+	} else {
+		code := l.part[1].of(text)
+		s.msg.Proto, s.msg.Reason = l.part[0].of(text), l.part[2].of(text)
+		s.msg.Status = int(code[0]-'0')*100 + int(code[1]-'0')*10 + int(code[2]-'0')
+	}
+	s.noteStart(whole)
+	s.msg.Header = s.parseFields(whole, text, s.sec.ends[0], s.sec.ends[1:], f)
+	if bareEnd(whole) {
+		s.note(AnomalyBareLF, "")
+	}
+	if f.hosts > 1 {
+		s.note(AnomalyRepeatedHost, "")
+	}
+	// RFC 9112 §9.3: HTTP/1.0 closes unless both sides agree to keep on.
+	s.closing = f.connClose || s.msg.Proto == "HTTP/1.0" && !f.connKeep
+	if s.kind == decode.Request {
+		s.msg.Scheme, s.msg.Authority = authority(s.msg.Method, s.msg.Target, f.host)
+	}
+	s.sec.reset(startKind(s.kind))
+}
+
+// noteStart reports what is wrong with a start line that could be followed.
+func (s *stream) noteStart(whole []byte) {
+	l := &s.sec.start
+	if !l.bareLF && !l.odd && !l.badVer && !l.ctl {
+		return
+	}
+	line, _ := trimEOL(whole[:s.sec.ends[0]])
+	if l.bareLF {
+		s.note(AnomalyBareLF, "")
+	}
+	if l.odd {
+		s.note(AnomalyBadStartLine, quote(line))
+	}
+	if l.badVer {
+		s.note(AnomalyBadVersion, quote(s.msg.Proto))
+	}
+	if l.ctl {
+		s.noteControl(line)
+	}
+}
+
+// complete ends a message whose end was seen.
+func (s *stream) complete(dst []decode.Message, m moment) []decode.Message {
+	exchange := s.msg.Exchange
+	dst = s.emit(dst, m)
+	s.step = stepHead
+	switch {
+	case s.tunnel:
+		s.step, s.tunnel = stepTunnel, false
+	case s.kind == decode.Request:
+		if s.conn.undecided(exchange) {
+			s.step = stepHold
+		}
+	default:
+		// The client's next bytes are likely to begin a request.
+		s.conn.req.boundary()
+	}
+	return dst
+}
+
+// giveUp ends a message whose end will not be known; the caller has noted why.
+func (s *stream) giveUp(dst []decode.Message, m moment) []decode.Message {
+	s.msg.Flags |= decode.Incomplete
+	dst = s.emit(dst, m)
+	s.sec.reset(startKind(s.kind))
+	s.lose(m, m.start)
+	if s.tunnel {
+		s.step, s.tunnel = stepTunnel, false
+	}
+	return dst
+}
+
+// emit hands msg out.
+func (s *stream) emit(dst []decode.Message, m moment) []decode.Message {
+	s.msg.End = m.at
+	content.Fill(&s.msg, s.limits.Content)
+	dst = append(dst, s.msg)
+	s.msg = decode.Message{}
+	return dst
+}
+
+// feedTrailer reads the trailer section (RFC 9112 §7.1.2).
+func (s *stream) feedTrailer(dst []decode.Message, p []byte, m moment) ([]decode.Message, int) {
+	whole, n, v := s.sec.take(p, m.start, s.limits.Head)
+	if v == wantMore {
+		return dst, n
+	}
+	if bareEnd(whole) {
+		s.note(AnomalyBareLF, "in the trailer section")
+	}
+	if len(s.sec.ends) > 0 {
+		var f facts
+		s.msg.Trailer = s.parseFields(whole, string(whole), 0, s.sec.ends, &f)
+		if f.lengths+f.codings+f.hosts > 0 {
+			s.note(AnomalyBadTrailer, "framing or routing field in the trailer section")
+		}
+	}
+	s.sec.reset(startKind(s.kind))
+	return s.complete(dst, m), n
+}
+
+// feedTunnel describes bytes of a tunnel, or keeps them for whoever reads it.
+func (s *stream) feedTunnel(dst []decode.Message, p []byte, m moment) []decode.Message {
+	if c := s.conn; c.handOver != "" && c.handOver == c.upgraded {
+		c.rest = append(c.rest, decode.Chunk{Dir: s.dir, At: m.at, Start: m.start, Data: bytes.Clone(p)})
+		return dst
+	}
+	return append(dst, decode.Message{
+		Kind: decode.Opaque, Dir: s.dir, Proto: s.conn.upgraded,
+		Body:  decode.Body{Data: bytes.Clone(p[:min(len(p), opaqueHead)]), Size: uint64(len(p))},
+		Begin: m.start, HeadEnd: m.at, End: m.at,
+		Anomalies: s.takeCarry(),
+	})
+}
+
+func (s *stream) takeCarry() []decode.Anomaly {
+	list := s.carry
+	s.carry = nil
+	return list
+}

@@ -1,0 +1,196 @@
+package http2
+
+import (
+	"encoding/binary"
+
+	"github.com/NoFear0411/spliff/decode"
+)
+
+// control handles the frames that belong to no message.
+func (c *Conn) control(h *half, p []byte) {
+	f := h.f
+	bad := func(why string) { c.notice(h.dir, f.stream, AnomalyBadFrame, why) }
+	switch f.typ {
+	case framePriority:
+		switch {
+		case f.length != 5:
+			bad("PRIORITY that is not 5 bytes")
+		case f.stream == 0:
+			bad("PRIORITY on stream 0")
+		case priority(p) == f.stream:
+			bad("PRIORITY of a stream that depends on itself")
+		}
+	case frameReset:
+		c.reset(h, p)
+	case frameSettings:
+		c.settings(h, p)
+	case framePing:
+		switch {
+		case f.length != 8:
+			bad("PING that is not 8 bytes")
+		case f.stream != 0:
+			bad("PING on a stream")
+		}
+	case frameGoAway:
+		c.goAway(h, p)
+	case frameWindow:
+		switch {
+		case f.length != 4:
+			bad("WINDOW_UPDATE that is not 4 bytes")
+		case binary.BigEndian.Uint32(p)&(1<<31-1) == 0:
+			bad("WINDOW_UPDATE of 0")
+		case f.stream != 0 && !c.reg.seen(f.stream) && c.reg.byID[f.stream] == nil && !c.joined && !h.fromPeer:
+			// A server's may come before we see the request; a client's not.
+			bad("WINDOW_UPDATE of a stream that was not opened")
+		}
+	}
+	// Frames of other types are skipped, as §5.5 asks.
+}
+
+// priority returns the stream that a priority (§6.3) depends on.
+func priority(p []byte) uint32 { return binary.BigEndian.Uint32(p) & (1<<31 - 1) }
+
+// settings follows SETTINGS (§6.5). They bind the other direction's sender once
+// acknowledged; an observer that enforces nothing uses them at once.
+func (c *Conn) settings(h *half, p []byte) {
+	f := h.f
+	switch {
+	case f.stream != 0:
+		c.notice(h.dir, f.stream, AnomalyBadFrame, "SETTINGS on a stream")
+		return
+	case f.has(flagAck):
+		if f.length != 0 {
+			c.notice(h.dir, 0, AnomalyBadFrame, "SETTINGS acknowledgement with %d bytes", f.length)
+		}
+		return
+	case f.length%6 != 0:
+		c.notice(h.dir, 0, AnomalyBadFrame, "SETTINGS of %d bytes", f.length)
+		return
+	}
+	peer := &c.half[h.dir.Other()]
+	if !h.settings && !h.midStream {
+		// From here on the sender of the other direction is bound by values
+		// that are known: these, or the defaults.
+		peer.hp.SetLimit(0, true)
+		peer.frameSize = max(peer.frameSize, minFrameSize)
+	}
+	h.settings = true
+	for ; len(p) >= 6; p = p[6:] {
+		v := binary.BigEndian.Uint32(p[2:])
+		valid := true
+		switch binary.BigEndian.Uint16(p) {
+		case settingTableSize:
+			peer.hp.SetLimit(v, false)
+		case settingPush:
+			valid = v <= 1
+		case settingWindow:
+			valid = v < 1<<31
+		case settingFrameSize:
+			if valid = v >= minFrameSize && v <= maxFrameSize; valid {
+				peer.frameSize = max(peer.frameSize, int(v))
+			}
+		}
+		if !valid {
+			c.notice(h.dir, 0, AnomalyBadFrame, "setting %d of %d", binary.BigEndian.Uint16(p), v)
+		}
+	}
+}
+
+// reset ends a stream (§6.4).
+func (c *Conn) reset(h *half, p []byte) {
+	id := h.f.stream
+	if h.f.length != 4 {
+		c.notice(h.dir, id, AnomalyBadFrame, "RST_STREAM of %d bytes", h.f.length)
+		return
+	}
+	if id == 0 {
+		c.notice(h.dir, 0, AnomalyBadFrame, "RST_STREAM on stream 0")
+		return
+	}
+	st := c.reg.byID[id]
+	if st == nil {
+		if !c.reg.seen(id) && !c.joined {
+			c.notice(h.dir, id, AnomalyBadFrame, "RST_STREAM of a stream that was not opened")
+		}
+		c.reg.noteReset(id, h.dir)
+		return
+	}
+	c.reg.noteReset(id, h.dir)
+	h.flood.reset(c, h)
+	c.abandon(st, decode.Reset, AnomalyReset, resetText(binary.BigEndian.Uint32(p), h.fromPeer))
+}
+
+// goAway describes GOAWAY (§6.8) unless it is an orderly goodbye.
+func (c *Conn) goAway(h *half, p []byte) {
+	switch {
+	case h.f.stream != 0:
+		c.notice(h.dir, h.f.stream, AnomalyBadFrame, "GOAWAY on a stream")
+		return
+	case h.f.length < 8:
+		c.notice(h.dir, 0, AnomalyBadFrame, "GOAWAY of %d bytes", h.f.length)
+		return
+	}
+	code := binary.BigEndian.Uint32(p[4:])
+	if code == 0 {
+		return
+	}
+	debug := p[8:min(len(p), 8+maxTunnelHead)]
+	c.notice(h.dir, 0, AnomalyGoAway, "%s (%d), last stream %d, %q",
+		errorName(code), code, priority(p), debug)
+}
+
+// Floods. The thresholds are far above what correct peers were seen to send.
+const (
+	floodFrames = 1000           // control frames in a row …
+	floodWindow = 60_000_000_000 // … within a minute of event time
+	floodResets = 256            // streams reset, and more than half of all
+	floodJoins  = 64             // CONTINUATION frames of one block
+)
+
+// flood counts one direction's frames that cost a receiver work and carry nothing.
+type flood struct {
+	inRow  int
+	since  int64
+	resets int
+	told   bool // of resets
+}
+
+func (c *Conn) countFlood(h *half) {
+	fl := &h.flood
+	switch h.f.typ {
+	case frameSettings, framePing:
+		if h.f.has(flagAck) {
+			return
+		}
+	case framePriority:
+	case frameData:
+		if h.f.length > 0 || h.f.has(flagEndStream) {
+			fl.inRow = 0
+			return
+		}
+	case frameHeaders, framePush:
+		fl.inRow = 0
+		return
+	default:
+		return
+	}
+	if fl.inRow == 0 {
+		fl.since = c.at.Time
+	}
+	fl.inRow++
+	if fl.inRow == floodFrames {
+		if c.at.Time-fl.since <= floodWindow {
+			c.notice(h.dir, 0, AnomalyControlFlood, "%d frames in a row that carry nothing", floodFrames)
+			return // inRow goes on past the threshold: one flood, one notice
+		}
+		fl.inRow = 0
+	}
+}
+
+func (fl *flood) reset(c *Conn, h *half) {
+	fl.resets++
+	if !fl.told && fl.resets >= floodResets && uint64(fl.resets)*2 > uint64(c.reg.exchanges) {
+		fl.told = true
+		c.notice(h.dir, 0, AnomalyRapidReset, "%d streams reset of %d", fl.resets, c.reg.exchanges)
+	}
+}

@@ -1,0 +1,262 @@
+package http2
+
+import (
+	"fmt"
+
+	"github.com/NoFear0411/spliff/decode"
+)
+
+// maxTunnelHead is how much of a tunnel's bytes its Opaque message shows.
+const maxTunnelHead = 64
+
+// dataFrame is the DATA frame in hand (RFC 9113 §6.1). Its payload goes
+// straight into the message, so nothing of it is buffered.
+type dataFrame struct {
+	st     *stream // nil: nobody wants the bytes
+	slot   int
+	padded bool // the pad length is still to come
+	body   int  // bytes still to come before the padding
+}
+
+func (c *Conn) startData(h *half) {
+	h.data = dataFrame{slot: c.slotOf(h.dir), padded: h.f.has(flagPadded), body: h.f.length}
+	h.data.st = c.dataStream(h)
+	if h.data.padded && h.f.length == 0 {
+		c.badPadding(h)
+	}
+}
+
+// dataStream finds the stream that a DATA frame belongs to, or says why none.
+func (c *Conn) dataStream(h *half) *stream {
+	id, slot := h.f.stream, c.slotOf(h.dir)
+	if id == 0 {
+		c.notice(h.dir, 0, AnomalyBadFrame, "DATA on stream 0")
+		return nil
+	}
+	st := c.reg.byID[id]
+	switch {
+	case st == nil && c.reg.wasReset(id, h.dir):
+		return nil
+	case st == nil && !c.joined:
+		kind, text := AnomalyBadFrame, "DATA on a stream that was not opened"
+		if c.reg.seen(id) {
+			kind, text = AnomalyClosed, "DATA on a stream that has ended"
+		}
+		c.notice(h.dir, id, kind, text)
+		return nil
+	case st == nil:
+		st = c.open(id)
+	}
+	o := &st.slot[slot]
+	switch {
+	case o.done:
+		c.notice(h.dir, id, AnomalyClosed, "DATA after END_STREAM")
+		return nil
+	case o.head || o.tunnel:
+		return st
+	case c.joined && !o.started:
+		c.begun(st, slot, h, h.begin)
+		o.m.Flags |= decode.MidStream
+		c.mark(o, h.dir, decode.AnomalyMidStream, "its head was not seen")
+	default:
+		c.begun(st, slot, h, h.begin)
+		c.mark(o, h.dir, AnomalyBadFrame, "DATA before the final field section")
+	}
+	o.head = true
+	return st
+}
+
+// data takes payload bytes of the DATA frame in hand.
+func (c *Conn) data(h *half, p []byte) {
+	d := &h.data
+	if d.padded && len(p) > 0 {
+		d.padded = false
+		d.body -= 1 + int(p[0])
+		p = p[1:]
+		if d.body < 0 {
+			c.badPadding(h)
+		}
+	}
+	n := min(len(p), d.body)
+	if n <= 0 {
+		return
+	}
+	d.body -= n
+	if d.st == nil {
+		return
+	}
+	o := &d.st.slot[d.slot]
+	if o.tunnel {
+		c.tunnelled(d.st, d.slot, h, p[:n])
+		return
+	}
+	o.m.Body.Size += uint64(n)
+	c.keepBody(h, o, p[:n])
+}
+
+// keepBody appends to Body.Data within Limits.Body, which also bounds, twice
+// over, what all open messages of the connection keep together: thousands of
+// streams must not multiply it.
+func (c *Conn) keepBody(h *half, o *open, p []byte) {
+	b := &o.m.Body
+	limit := max(0, c.lim.Body)
+	room := min(limit-len(b.Data), 2*limit-c.kept)
+	if room < len(p) {
+		b.Cut = true
+		p = p[:max(0, room)]
+	}
+	if b.Cut && room <= 0 || len(p) == 0 {
+		return
+	}
+	if b.Data == nil {
+		size := len(p)
+		if whole := h.f.length; h.f.has(flagEndStream) {
+			size = max(size, min(whole, limit))
+		} else if o.length > int64(size) {
+			// Content-Length is a hint, not to be trusted with memory.
+			size = int(min(o.length, int64(8*size), int64(limit)))
+		}
+		b.Data = make([]byte, 0, size)
+	}
+	b.Data = append(b.Data, p...)
+	o.kept += len(p)
+	c.kept += len(p)
+}
+
+func (c *Conn) endData(h *half) {
+	if st := h.data.st; st != nil && h.f.has(flagEndStream) {
+		c.endSlot(st, h.data.slot)
+	}
+	h.data.st = nil
+}
+
+// badPadding distrusts the rest of the DATA frame in hand.
+func (c *Conn) badPadding(h *half) {
+	h.data.body, h.data.padded = 0, false
+	if st := h.data.st; st != nil {
+		o := &st.slot[h.data.slot]
+		c.mark(o, h.dir, AnomalyBadPadding, "longer than the DATA frame")
+		o.unsized = true
+		return
+	}
+	c.notice(h.dir, h.f.stream, AnomalyBadPadding, "longer than the DATA frame")
+}
+
+// dataGap counts n missing payload bytes of the DATA frame in hand.
+func (c *Conn) dataGap(h *half, n int) {
+	d := &h.data
+	if d.padded {
+		// The pad length itself is missing: how much of the rest is body?
+		d.padded, d.body = false, 0
+		c.dataLost(h)
+		return
+	}
+	n = min(n, d.body)
+	d.body -= n
+	if d.st == nil || n == 0 {
+		return
+	}
+	o := &d.st.slot[d.slot]
+	if o.tunnel {
+		c.tunnelled(d.st, d.slot, h, nil)
+	}
+	b := &o.m.Body
+	if k := len(b.Gaps); k > 0 && b.Gaps[k-1].Off+b.Gaps[k-1].Len == b.Size {
+		b.Gaps[k-1].Len += uint64(n)
+	} else if k < c.lim.Gaps {
+		b.Gaps = append(b.Gaps, decode.Span{Off: b.Size, Len: uint64(n)})
+	}
+	b.Size += uint64(n)
+	b.Lost += uint64(n)
+	o.m.Flags |= decode.Gapped
+	c.mark(o, h.dir, decode.AnomalyGap, "%d bytes of the body", n)
+}
+
+// dataLost marks the message of the DATA frame in hand as missing bytes that
+// cannot be counted.
+func (c *Conn) dataLost(h *half) {
+	if st := h.data.st; st != nil {
+		st.slot[h.data.slot].unsized = true
+	}
+}
+
+// noteLoss flags a message that lived through bytes lost in its direction.
+// Whether any were its own cannot be known, so completeness is not claimed.
+func (c *Conn) noteLoss(o *open, slot int) bool {
+	if !o.unsized && o.losses == c.half[c.dirOf(slot)].losses {
+		return false
+	}
+	o.m.Flags |= decode.Gapped | decode.Incomplete
+	c.mark(o, c.dirOf(slot), decode.AnomalyGap, "an unknown part may be missing")
+	return true
+}
+
+// checkLength compares the content-length with what END_STREAM ended
+// (RFC 9113 §8.1.1). After a loss it tells how much is missing.
+func (c *Conn) checkLength(st *stream, slot int) {
+	o := &st.slot[slot]
+	b := &o.m.Body
+	lossy := c.noteLoss(o, slot)
+	headOnly := slot == slotResponse && (st.head || o.m.Status == 204 || o.m.Status == 304 ||
+		b.Size == 0 && !st.slot[slotRequest].started)
+	if headOnly {
+		if b.Size > 0 {
+			c.mark(o, o.m.Dir, AnomalyLength, "%d bytes where there can be no body", b.Size)
+		}
+		return
+	}
+	if o.length == noLength || b.Size == uint64(o.length) && !lossy {
+		return
+	}
+	if want := uint64(o.length); lossy && want >= b.Size {
+		// Both the declared end and the real one are known.
+		b.Lost += want - b.Size
+		b.Size = want
+		o.m.Flags &^= decode.Incomplete
+		if b.Lost == 0 {
+			o.m.Flags &^= decode.Gapped
+		}
+		return
+	}
+	c.mark(o, o.m.Dir, AnomalyLength, "content-length %d, %d bytes of DATA", o.length, b.Size)
+}
+
+// tunnelled counts bytes of a CONNECT stream.
+func (c *Conn) tunnelled(st *stream, slot int, h *half, p []byte) {
+	o := &st.slot[slot]
+	if o.m.Kind == 0 {
+		o.m = decode.Message{
+			Kind: decode.Opaque, Dir: h.dir, Stream: st.id, Proto: "tunnel",
+			Begin: h.begin, HeadEnd: c.at,
+		}
+		if st.protocol != "" {
+			o.m.Proto = st.protocol
+		}
+	}
+	b := &o.m.Body
+	if k := min(maxTunnelHead-len(b.Data), len(p)); k > 0 && b.Lost == 0 {
+		b.Data = append(b.Data, p[:k]...)
+	}
+	b.Size += uint64(len(p))
+	b.Cut = b.Size-b.Lost > uint64(len(b.Data))
+}
+
+// emitTunnel gives out what passed one way through a CONNECT stream.
+func (c *Conn) emitTunnel(st *stream, slot int) {
+	o := &st.slot[slot]
+	if o.m.Kind == 0 {
+		return
+	}
+	c.noteLoss(o, slot)
+	o.head = false // no content to decode
+	c.emit(o)
+}
+
+// resetText describes an RST_STREAM.
+func resetText(code uint32, fromPeer bool) string {
+	who := "client"
+	if fromPeer {
+		who = "server"
+	}
+	return fmt.Sprintf("%s (%d) by the %s", errorName(code), code, who)
+}
