@@ -1,0 +1,20 @@
+// Package replay turns the events of a session, in their order, into HTTP
+// exchanges, the same way live and from a file.
+//
+// It owns everything that depends on order: which connection and process an
+// event belongs to, where bytes are missing, wall-clock time, the pairing of
+// requests with responses, and the merge that makes the output independent of
+// the number of workers.
+//
+//	Push ─► tables (conn, proc) ─► op ─► batch ─┬─► worker 0 ─┐
+//	        gaps, overlaps, ends                 └─► worker N ─┴─► merge ─► sink
+//
+// One goroutine, the caller's, reads events and turns each into ops: steps for
+// one connection. Ops are numbered by their place in the batch, worked off by
+// the goroutine that owns the connection, and their results leave in the order
+// of the ops. What the sink sees is therefore a function of the events alone.
+//
+// The package does not parse HTTP (package decode does), does not read or write
+// files, does not render, and never looks at a clock: every time it passes on
+// is the time of an event.
+package replay

@@ -1,0 +1,337 @@
+package replay
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/NoFear0411/spliff/decode"
+	"github.com/NoFear0411/spliff/decode/conn"
+	"github.com/NoFear0411/spliff/format"
+)
+
+// DefaultMaxConns is the number of connections followed at once when
+// [Options.MaxConns] is 0.
+const DefaultMaxConns = 1 << 18
+
+// ErrClosed is returned by a call on an [Engine] that was closed.
+var ErrClosed = errors.New("engine is closed")
+
+// Options are the knobs of an [Engine]. None of them but Limits, Data and
+// MaxConns may change what the sink sees.
+type Options struct {
+	// Workers is the number of goroutines that decode. 0 decodes in the
+	// goroutine that calls Push.
+	Workers int
+	// Limits bound the decoder of each connection.
+	Limits decode.Limits
+	// Data also passes on the plaintext itself, as ItemData.
+	Data bool
+	// MaxConns is the most connections followed at once, 0 means
+	// DefaultMaxConns. The one that was silent longest is given up beyond it:
+	// a session that opens connections and never ends them is the attack.
+	MaxConns int
+}
+
+// decoder is the seam between the engine and decode/conn: tests put a fake in.
+type decoder interface {
+	Hint(decode.Hint)
+	Append([]decode.Message, decode.Chunk) []decode.Message
+	Gap([]decode.Message, decode.Gap) []decode.Message
+	End([]decode.Message, decode.At, bool) []decode.Message
+	Role() decode.Role
+}
+
+func newConnDecoder(l decode.Limits) decoder { return conn.New(l) }
+
+// Engine turns events into items. Its methods are called from one goroutine,
+// and the sink is called from that same goroutine, inside Push, Flush or Close:
+// a sink needs no locks. An engine with workers must be closed, or they leak.
+type Engine struct {
+	data     bool
+	maxConns int
+	table    table
+	pool     pool
+
+	libs     [256]string // by PROBE id, of this section
+	wallBase int64       // wall time at mono
+	mono     uint64
+	seq      uint64 // of the event being pushed
+	now      int64  // its wall time
+
+	sink     func(*Item) error
+	sum      Summary
+	nextID   uint64
+	last     int64 // latest wall time of this section
+	openSec  bool  // events came since the last END
+	unclosed bool  // a section was followed by another without an END
+	closed   bool
+	err      error // first error of the sink, sticky
+}
+
+// New returns an engine that hands items to sink. An item and what it points to
+// belong to the sink; messages and connections are shared between items and
+// must not be changed. An error of sink stops the engine: this and each later
+// call returns it.
+func New(o Options, sink func(*Item) error) *Engine {
+	return newEngine(o, sink, newConnDecoder, batchOps, batchBytes)
+}
+
+func newEngine(o Options, sink func(*Item) error, mk func(decode.Limits) decoder, ops, bytes int) *Engine {
+	if o.MaxConns <= 0 {
+		o.MaxConns = DefaultMaxConns
+	}
+	e := &Engine{data: o.Data, maxConns: o.MaxConns, sink: sink}
+	e.table.reset()
+	cfg := &flowConfig{limits: o.Limits.WithDefaults(), data: o.Data, make: mk}
+	e.pool.start(max(o.Workers, 0), ops, bytes, cfg, e.emit)
+	return e
+}
+
+// Push takes one event. Events must come in the order of their Seq. The event
+// and its payload are not kept. Items it leads to reach the sink now or in a
+// later call. An event that cannot be understood is counted, not an error; the
+// only errors are the sink's and ErrClosed.
+func (e *Engine) Push(ev *format.Event) error {
+	if e.err != nil {
+		return e.err
+	}
+	if e.closed {
+		return ErrClosed
+	}
+	e.seq, e.now = ev.Seq, e.wall(ev.Time)
+	if ev.Flags&format.FlagRepeat == 0 {
+		e.sum.Events++
+	}
+	if err := e.dispatch(ev); err != nil {
+		e.sum.Malformed++
+	}
+	return e.err
+}
+
+// dispatch returns an error only for an event that makes no sense.
+func (e *Engine) dispatch(ev *format.Event) error {
+	if ev.Type != format.TypeSession && ev.Type != format.TypeEnd {
+		e.openSec = true
+	}
+	switch ev.Type {
+	case format.TypeData:
+		return e.pushData(ev)
+	case format.TypeConn:
+		return e.pushConn(ev)
+	case format.TypeConnEnd:
+		return e.pushConnEnd(ev)
+	case format.TypeProc:
+		return e.pushProc(ev)
+	case format.TypeProcEnd:
+		return e.pushProcEnd(ev)
+	case format.TypeSession:
+		return e.pushSession(ev)
+	case format.TypeProbe:
+		return e.pushProbe(ev)
+	case format.TypeHandshake, format.TypeDrop, format.TypeEnd:
+		return e.pushNote(ev)
+	}
+	// Unknown and reserved types are skipped: a newer recorder may write them.
+	return nil
+}
+
+// wall converts the session's clock to wall time by the pair of readings in the
+// SESSION event. Later CLOCK events are not used: a step of the wall clock must
+// not change the distance between two events.
+func (e *Engine) wall(t uint64) int64 { return e.wallBase + int64(t-e.mono) }
+
+func (e *Engine) pushData(ev *format.Event) error {
+	dir, ok := dirOf(ev.Dir)
+	n := uint64(len(ev.Payload))
+	if !ok || ev.Conn == 0 || ev.Offset > math.MaxUint64-n {
+		return errors.New("data event without connection, direction or sane offset")
+	}
+	f := e.table.conns[ev.Conn]
+	if f == nil {
+		if p, ok := e.table.past[ev.Conn]; ok && !p.evicted {
+			e.sum.Late += n
+			return nil
+		}
+		f = e.open(ev, format.Conn{MidStream: true})
+	}
+	e.table.touch(f)
+	e.refresh(f, ev.Probe)
+	e.sum.Bytes += n
+	data, off := ev.Payload, ev.Offset
+	switch want := f.next[dir]; {
+	case off > want:
+		e.gap(f, dir, off-want)
+	case off < want:
+		dup := min(want-off, n)
+		e.sum.Overlap += dup
+		data, off = data[dup:], off+dup
+		if len(data) == 0 {
+			return nil
+		}
+	}
+	f.next[dir] = off + uint64(len(data))
+	start := e.now
+	if dir == decode.Write {
+		start -= int64(ev.Dur)
+	}
+	e.add(op{kind: opData, flow: f.state, conn: f.snap, dir: dir, start: start, off: off}, data)
+	return nil
+}
+
+func (e *Engine) gap(f *flow, dir decode.Dir, n uint64) {
+	e.sum.Gaps++
+	e.sum.LostBytes = addSat(e.sum.LostBytes, n)
+	e.add(op{kind: opGap, flow: f.state, conn: f.snap, dir: dir, off: n}, nil)
+}
+
+func (e *Engine) pushConn(ev *format.Event) error {
+	c, err := format.ParseConn(ev.Payload)
+	if err != nil || ev.Conn == 0 {
+		return fmt.Errorf("parse conn: %w", err)
+	}
+	f := e.table.conns[ev.Conn]
+	if ev.Flags&format.FlagRepeat != 0 {
+		p, seen := e.table.past[ev.Conn]
+		if f != nil && !f.guessed || seen && !p.evicted {
+			return nil
+		}
+	}
+	if f == nil {
+		e.open(ev, c)
+		return nil
+	}
+	f.guessed = false
+	e.table.setPID(f, c.PID)
+	s := *f.snap
+	s.Conn, s.Role = c, roleOf(c.Role)
+	s.Proc = e.table.proc(c.PID, nil)
+	f.snap = &s
+	e.refresh(f, ev.Probe)
+	e.add(op{kind: opHint, flow: f.state, conn: f.snap}, nil)
+	return nil
+}
+
+// open begins to follow a connection, giving up the most silent one when there
+// are too many.
+func (e *Engine) open(ev *format.Event, c format.Conn) *flow {
+	for len(e.table.conns) >= e.maxConns {
+		old := e.table.oldest()
+		e.sum.Evicted++
+		e.end(old, &format.ConnEnd{Written: old.next[decode.Write], Read: old.next[decode.Read]}, false)
+		e.table.remember(old, true)
+	}
+	e.sum.Conns++
+	snap := &Conn{Conn: c, ID: ev.Conn, Proc: e.table.proc(c.PID, nil), Role: roleOf(c.Role), First: e.now}
+	f := &flow{snap: snap, guessed: ev.Type != format.TypeConn, state: &flowState{shard: int(ev.Conn)}}
+	if p, ok := e.table.past[ev.Conn]; ok {
+		if p.evicted {
+			f.next = p.next
+			e.sum.Conns-- // the same connection again
+		}
+		e.table.forget(ev.Conn)
+	}
+	e.table.insert(f)
+	e.refresh(f, ev.Probe)
+	e.add(op{kind: opHint, flow: f.state, conn: f.snap}, nil)
+	return f
+}
+
+// refresh makes a new snapshot of a connection when its library or process
+// became known since the last one.
+func (e *Engine) refresh(f *flow, probe uint8) {
+	lib := f.snap.Lib
+	if lib == "" && probe != 0 {
+		lib = e.libs[probe]
+	}
+	p := e.table.proc(f.snap.PID, f.snap.Proc)
+	if lib == f.snap.Lib && p == f.snap.Proc {
+		return
+	}
+	s := *f.snap
+	s.Lib, s.Proc = lib, p
+	f.snap = &s
+}
+
+func (e *Engine) pushConnEnd(ev *format.Event) error {
+	end, err := format.ParseConnEnd(ev.Payload)
+	if err != nil || ev.Conn == 0 {
+		return fmt.Errorf("parse conn end: %w", err)
+	}
+	count := [2]uint64{decode.Write: end.Written, decode.Read: end.Read}
+	f := e.table.conns[ev.Conn]
+	if f == nil {
+		// The process's end came first. Its decoder is gone, the loss is not.
+		if p, ok := e.table.past[ev.Conn]; ok && !p.evicted {
+			for d, n := range count {
+				if n > p.next[d] {
+					e.sum.Gaps++
+					e.sum.LostBytes = addSat(e.sum.LostBytes, n-p.next[d])
+				}
+			}
+			e.table.raise(ev.Conn, count)
+		}
+		return nil
+	}
+	e.refresh(f, ev.Probe)
+	for _, d := range [2]decode.Dir{decode.Write, decode.Read} {
+		if n := count[d]; n > f.next[d] {
+			e.gap(f, d, n-f.next[d])
+			f.next[d] = n
+		}
+	}
+	e.end(f, &end, cleanEnd(end))
+	e.table.remember(f, false)
+	return nil
+}
+
+// cleanEnd reports whether the connection's own end was seen, so that a body
+// delimited by it is complete. After EndReuse bytes may have gone by unseen.
+func cleanEnd(end format.ConnEnd) bool {
+	switch end.Reason {
+	case format.EndFree, format.EndExit, format.EndExec:
+		return true
+	}
+	return end.Shutdown
+}
+
+func (e *Engine) end(f *flow, end *format.ConnEnd, clean bool) {
+	e.table.remove(f)
+	e.add(op{kind: opEnd, flow: f.state, conn: f.snap, clean: clean, item: &Item{Kind: ItemConnEnd, End: end}}, nil)
+}
+
+// endAll ends what is open because the section does: the recording stopped,
+// the connections did not.
+func (e *Engine) endAll() {
+	for _, f := range e.table.all() {
+		e.end(f, &format.ConnEnd{Written: f.next[decode.Write], Read: f.next[decode.Read]}, false)
+		e.table.remember(f, false)
+	}
+}
+
+func dirOf(d format.Dir) (decode.Dir, bool) {
+	switch d {
+	case format.DirWrite:
+		return decode.Write, true
+	case format.DirRead:
+		return decode.Read, true
+	}
+	return 0, false
+}
+
+func roleOf(r format.Role) decode.Role {
+	switch r {
+	case format.RoleClient:
+		return decode.RoleClient
+	case format.RoleServer:
+		return decode.RoleServer
+	}
+	return decode.RoleUnknown
+}
+
+func addSat(a, b uint64) uint64 {
+	if a > math.MaxUint64-b {
+		return math.MaxUint64
+	}
+	return a + b
+}

@@ -1,0 +1,184 @@
+package replay
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/NoFear0411/spliff/decode"
+	"github.com/NoFear0411/spliff/format"
+)
+
+func (e *Engine) pushProc(ev *format.Event) error {
+	p, err := format.ParseProc(ev.Payload)
+	if err != nil {
+		return fmt.Errorf("parse proc: %w", err)
+	}
+	if old := e.table.procs[p.PID]; old != nil && ev.Flags&format.FlagRepeat != 0 {
+		return nil
+	}
+	e.table.setProc(&Proc{Proc: p})
+	return nil
+}
+
+// pushProcEnd ends the process's connections in the order of their ids. Nothing
+// more can come of them, so the end is a clean one.
+func (e *Engine) pushProcEnd(ev *format.Event) error {
+	p, err := format.ParseProcEnd(ev.Payload)
+	if err != nil {
+		return fmt.Errorf("parse proc end: %w", err)
+	}
+	if p.PID == 0 {
+		return errors.New("proc end without a pid")
+	}
+	for _, f := range e.table.ofPID(p.PID) {
+		e.refresh(f, 0)
+		e.end(f, &format.ConnEnd{
+			Reason: format.EndExit, Written: f.next[decode.Write], Read: f.next[decode.Read],
+		}, true)
+		e.table.remember(f, false)
+	}
+	delete(e.table.procs, p.PID)
+	return nil
+}
+
+// pushSession begins a section: ids, processes and probes of the one before
+// mean nothing in it.
+func (e *Engine) pushSession(ev *format.Event) error {
+	s, err := format.ParseSession(ev.Payload)
+	if err != nil {
+		return fmt.Errorf("parse session: %w", err)
+	}
+	// Connections of the section before end at its last event, not in this one's clock.
+	now := e.now
+	e.now = e.last
+	e.endAll()
+	e.now = now
+	if e.openSec {
+		e.unclosed = true
+	}
+	e.openSec = true
+	e.sum.Sections++
+	e.table.reset()
+	e.libs = [256]string{}
+	e.wallBase, e.mono = s.Wall, s.Mono
+	e.now = e.wall(ev.Time)
+	e.last = e.now
+	e.add(op{kind: opNote, item: &Item{Kind: ItemSession, Session: &s}}, nil)
+	return nil
+}
+
+func (e *Engine) pushProbe(ev *format.Event) error {
+	p, err := format.ParseProbe(ev.Payload)
+	if err != nil {
+		return fmt.Errorf("parse probe: %w", err)
+	}
+	e.libs[p.ID] = p.Library
+	return nil
+}
+
+// pushNote passes an event on. One that belongs to a connection goes through
+// its worker, so that the item's Conn has the role found in the bytes before it.
+func (e *Engine) pushNote(ev *format.Event) error {
+	it := &Item{}
+	if d, ok := dirOf(ev.Dir); ok {
+		it.Dir = d
+	}
+	switch ev.Type {
+	case format.TypeHandshake:
+		h, err := format.ParseHandshake(ev.Payload)
+		if err != nil {
+			return fmt.Errorf("parse handshake: %w", err)
+		}
+		it.Kind, it.Handshake = ItemHandshake, &h
+	case format.TypeDrop:
+		d, err := format.ParseDrop(ev.Payload)
+		if err != nil {
+			return fmt.Errorf("parse drop: %w", err)
+		}
+		it.Kind, it.Drop = ItemDrop, &d
+		e.sum.Drops++
+	case format.TypeEnd:
+		t, err := format.ParseEnd(ev.Payload)
+		if err != nil {
+			return fmt.Errorf("parse end: %w", err)
+		}
+		e.endAll()
+		e.openSec = false
+		it.Kind, it.Totals = ItemEnd, &t
+		e.add(op{kind: opNote, item: it}, nil)
+		return nil
+	}
+	o := op{kind: opNote, item: it}
+	if f := e.table.conns[ev.Conn]; f != nil {
+		e.refresh(f, ev.Probe)
+		o.flow, o.conn = f.state, f.snap
+	} else if it.Kind == ItemHandshake {
+		return errors.New("handshake of an unknown connection")
+	}
+	e.add(o, nil)
+	return nil
+}
+
+// add stamps an op with the event being pushed and hands it to the pool.
+func (e *Engine) add(o op, data []byte) {
+	if e.err != nil {
+		return
+	}
+	o.seq, o.time = e.seq, e.now
+	e.last = max(e.last, e.now)
+	e.err = e.pool.add(o, data)
+}
+
+// emit gives one item to the sink: the only place that does, in output order.
+func (e *Engine) emit(it *Item) error {
+	switch it.Kind {
+	case ItemMessage:
+		e.sum.Messages++
+		if it.Message.Kind == decode.Opaque {
+			e.sum.OpaqueBytes = addSat(e.sum.OpaqueBytes, it.Message.Body.Size)
+		}
+	case ItemExchange:
+		e.nextID++
+		it.Exchange.ID = e.nextID
+		e.sum.Exchanges++
+		if it.Exchange.Response == nil {
+			e.sum.NoResponse++
+		}
+	}
+	return e.sink(it)
+}
+
+// Flush returns when everything pushed so far has reached the sink.
+func (e *Engine) Flush() error {
+	if e.err == nil && e.closed {
+		return ErrClosed
+	}
+	if e.err == nil {
+		e.err = e.pool.flush()
+	}
+	return e.err
+}
+
+// Close ends the connections still open, as cut short by the end of the
+// recording, in the order of their ids, hands on the items left, and stops the
+// workers. It may be called again and then returns the same.
+func (e *Engine) Close() (Summary, error) {
+	if !e.closed {
+		e.closed = true
+		e.now = e.last
+		e.endAll()
+		if e.err == nil {
+			e.err = e.pool.flush()
+		}
+		e.pool.stop()
+		e.sum.Closed = e.sum.Sections > 0 && !e.openSec && !e.unclosed
+	}
+	return e.sum, e.err
+}
+
+// abandon stops the workers without ending anything.
+func (e *Engine) abandon() Summary {
+	e.closed = true
+	e.pool.stop()
+	return e.sum
+}

@@ -1,0 +1,24 @@
+package replay
+
+// Summary counts what an engine saw. All counts are of the whole input, over
+// its sections.
+type Summary struct {
+	Events      uint64 // pushed, repeated definitions not counted
+	Bytes       uint64 // of plaintext in DATA events
+	Sections    uint64
+	Conns       uint64
+	Messages    uint64 // ItemMessage: notices and opaque ones too
+	Exchanges   uint64
+	NoResponse  uint64 // exchanges of which no response was seen
+	OpaqueBytes uint64 // bytes that were not HTTP
+	Gaps        uint64 // holes in the streams of connections
+	LostBytes   uint64 // bytes in those holes
+	Drops       uint64 // DROP events
+	Overlap     uint64 // bytes that came twice; the second copy was dropped
+	Late        uint64 // bytes that came after their connection's end and were dropped
+	Evicted     uint64 // connections given up because of Options.MaxConns
+	Malformed   uint64 // events that could not be understood
+	// Closed: there is a section and each ended with its END event. Without it
+	// the recording stopped in a way its recorder could not write down.
+	Closed bool
+}
