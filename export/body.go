@@ -1,0 +1,149 @@
+package export
+
+import (
+	"bytes"
+	"fmt"
+
+	"github.com/NoFear0411/spliff/decode"
+	"github.com/NoFear0411/spliff/decode/content"
+)
+
+// dumpBytes is how much of a binary body is shown.
+const dumpBytes = 512
+
+// hexdump writes the first dumpBytes of b, 16 a line, and how many are left out.
+func (s *screen) hexdump(b []byte) {
+	head := b[:min(len(b), dumpBytes)]
+	for off := 0; off < len(head); off += 16 {
+		line := head[off:min(off+16, len(head))]
+		s.hex("", uint64(off), 8)
+		for i := range 16 {
+			if i%8 == 0 {
+				s.own(" ")
+			}
+			if i >= len(line) {
+				s.own("   ")
+				continue
+			}
+			s.hex(" ", uint64(line[i]), 2)
+		}
+		s.own("  |")
+		for _, c := range line {
+			if c < 0x20 || c > 0x7e {
+				c = '.'
+			}
+			s.buf = append(s.buf, c)
+		}
+		s.own("|\n")
+	}
+	if rest := len(b) - len(head); rest > 0 {
+		s.own("... (")
+		s.number(uint64(rest))
+		s.own(" more bytes)\n")
+	}
+}
+
+// text writes a body as text and sees to it that a line ends there.
+func (s *screen) text(b []byte) {
+	s.capturedBody(string(b))
+	if len(b) > 0 && b[len(b)-1] != '\n' {
+		s.own("\n")
+	}
+}
+
+// rule closes a body.
+func (s *screen) rule() { s.own("────────────\n") }
+
+// body writes a message's body with its frame, or nothing if none was kept.
+func (s *screen) body(m *decode.Message, hex bool) {
+	b := contentOf(&m.Body)
+	if len(b) == 0 {
+		return
+	}
+	ctype := header(m, "content-type")
+	s.own("─── Body ")
+	switch {
+	case hex:
+		s.own("│ ")
+		s.signature(b, ctype, !m.Body.Cut && !m.Body.ContentCut && m.Flags&(decode.Incomplete|decode.Gapped) == 0)
+		s.own(" (")
+		s.number(uint64(len(b)))
+		s.own(" bytes) ")
+	case m.Proto != "HTTP/2":
+		s.own("(")
+		s.number(uint64(len(b)))
+		s.own(" bytes) ")
+	}
+	s.own("───\n")
+	if !hex && content.IsText(b, ctype) {
+		s.text(b)
+	} else {
+		s.hexdump(b)
+	}
+	s.rule()
+}
+
+// signature writes what b is by its magic bytes, else what it was said to be.
+func (s *screen) signature(b []byte, ctype string, whole bool) {
+	sig := content.Sniff(b)
+	switch {
+	case sig.Name != "":
+		s.captured(sig.Name)
+		s.own(" [")
+		s.captured(string(sig.Class))
+		s.own("]")
+		if whole && !trailerOK(sig.Name, b) {
+			s.own(" (trailer mismatch)")
+		}
+	case ctype != "":
+		s.captured(ctype)
+	default:
+		s.own("unknown")
+	}
+}
+
+// trailerOK reports whether a whole body ends the way its format ends. Only for
+// formats whose end is fixed; a PDF may have line ends and padding after it.
+func trailerOK(name string, b []byte) bool {
+	has := func(p string) bool { return bytes.HasPrefix([]byte(name), []byte(p)) }
+	switch {
+	case has("PNG"):
+		return bytes.HasSuffix(b, []byte("IEND\xaeB`\x82"))
+	case has("GIF"):
+		return bytes.HasSuffix(b, []byte("\x00;"))
+	case has("JPEG image"):
+		return bytes.HasSuffix(b, []byte("\xff\xd9"))
+	case has("PDF"):
+		return bytes.Contains(b[max(0, len(b)-1024):], []byte("%%EOF"))
+	}
+	return true
+}
+
+// warnings returns what must be said of a message, each in a few words that may
+// quote captured bytes. bodies tells whether its body is shown.
+func warnings(m *decode.Message, bodies bool) []string {
+	var out []string
+	b := &m.Body
+	add := func(on bool, format string, args ...any) {
+		if on {
+			out = append(out, fmt.Sprintf(format, args...))
+		}
+	}
+	add(b.Lost > 0, "%d bytes missing", b.Lost)
+	add(m.Flags&decode.Gapped != 0 && b.Lost == 0, "bytes missing")
+	add(m.Flags&decode.MidStream != 0, "its beginning was not seen")
+	add(m.Flags&decode.Incomplete != 0 && m.Flags&decode.Reset == 0, "incomplete: its end was not seen")
+	add(m.Flags&decode.Reset != 0, "the stream was reset")
+	add(bodies && b.Cut && b.Data != nil, "body cut: %d of %d bytes kept", len(b.Data), b.Size)
+	add(bodies && b.Cut && b.Data == nil, "body not kept: %d bytes", b.Size)
+	add(bodies && b.ContentCut, "decoded body cut at %d bytes", len(b.Content))
+	add(bodies && b.ContentErr != "", "content coding: %s", b.ContentErr)
+	for _, a := range m.Anomalies {
+		if a.Kind == decode.AnomalyNoRequest || a.Detail == "" {
+			add(true, "%s", a.Kind)
+		} else {
+			add(true, "%s: %s", a.Kind, a.Detail)
+		}
+	}
+	return out
+}

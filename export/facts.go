@@ -1,0 +1,163 @@
+package export
+
+import (
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/NoFear0411/spliff/decode"
+	"github.com/NoFear0411/spliff/replay"
+)
+
+// The functions of this file read facts off messages. What they return is
+// captured text wherever a message had a hand in it.
+
+// header returns the first field called name, which is in lower case.
+func header(m *decode.Message, name string) string {
+	for i := range m.Header {
+		if len(m.Header[i].Name) == len(name) && strings.EqualFold(m.Header[i].Name, name) {
+			return m.Header[i].Value
+		}
+	}
+	return ""
+}
+
+// urlOf returns the URL of a request. The scheme is https unless the message
+// says otherwise: what was recorded is the plaintext of TLS.
+func urlOf(m *decode.Message, c *replay.Conn) string {
+	host := m.Authority
+	if host == "" {
+		if a := serverAddr(c); a.IsValid() {
+			host = a.String()
+		} else {
+			host = "?"
+		}
+	}
+	switch {
+	case m.Method == "CONNECT":
+		if m.Target != "" {
+			return m.Target
+		}
+		return host
+	case strings.Contains(m.Target, "://") && !strings.HasPrefix(m.Target, "/"):
+		return m.Target
+	}
+	scheme := m.Scheme
+	if scheme == "" {
+		scheme = "https"
+	}
+	sep := ""
+	if !strings.HasPrefix(m.Target, "/") {
+		sep = "/" // "*", or nothing at all
+	}
+	return scheme + "://" + host + sep + m.Target
+}
+
+// serverAddr is the remote end unless the process is known to be the server.
+func serverAddr(c *replay.Conn) netip.AddrPort {
+	if c.Role == decode.RoleServer {
+		return c.Local
+	}
+	return c.Remote
+}
+
+// isGRPC reports a gRPC call by its content type, +proto, +json and web forms
+// included.
+func isGRPC(m *decode.Message) bool {
+	return m != nil && strings.HasPrefix(header(m, "content-type"), "application/grpc")
+}
+
+// contentOf returns the body as it is to be looked at: decoded if it could be.
+func contentOf(b *decode.Body) []byte {
+	if b.Content != nil || (len(b.Codings) == 0 && b.Data == nil) {
+		return b.Content
+	}
+	return b.Data
+}
+
+// decoded reports whether content codings were removed from the body.
+func decoded(b *decode.Body) bool { return len(b.Codings) > 0 && b.Content != nil }
+
+// timing is what is known of an exchange's times, in nanoseconds; -1 is unknown.
+type timing struct {
+	begin                   int64 // wall time
+	total, send, wait, recv int64
+	ttfb                    int64 // request's first byte to the response's first
+}
+
+// span is the time between two readings. Times of a hostile or damaged session
+// may run backwards: then nothing is known, and nothing is shown.
+func span(from, to int64) int64 {
+	if from == 0 || to < from {
+		return -1
+	}
+	return to - from
+}
+
+// timingOf uses event times only. All of it is seen from the recorded process:
+// for a server "wait" is its own work, for a client the network's too.
+func timingOf(x *replay.Exchange) timing {
+	t := timing{total: -1, send: -1, wait: -1, recv: -1, ttfb: -1}
+	if q := x.Request; q != nil {
+		t.begin = q.Begin
+		t.send = span(q.Begin, q.End.Time)
+	}
+	if r := x.Response; r != nil {
+		t.recv = span(r.Begin, r.End.Time)
+		if x.Request == nil {
+			t.begin = r.Begin
+			t.total = t.recv
+			return t
+		}
+		t.total = span(x.Request.Begin, r.End.Time)
+		t.ttfb = span(x.Request.Begin, r.Begin)
+		// A response that begins before its request is over leaves no wait.
+		t.wait = max(span(x.Request.End.Time, r.Begin), 0)
+		if r.Begin == 0 {
+			t.wait = -1
+		}
+	}
+	return t
+}
+
+// mark is something a reader must know of an exchange; the names are those of
+// the JSON output.
+type mark = literal
+
+// marksOf lists what is amiss with an exchange, worst first.
+func marksOf(x *replay.Exchange) []mark {
+	var fl decode.Flags
+	var out []mark
+	anomalies := false
+	for _, m := range [2]*decode.Message{x.Request, x.Response} {
+		if m != nil {
+			fl |= m.Flags
+			anomalies = anomalies || len(m.Anomalies) > 0
+		}
+	}
+	add := func(on bool, m mark) {
+		if on {
+			out = append(out, m)
+		}
+	}
+	add(fl&decode.Gapped != 0, "gap")
+	add(fl&decode.Incomplete != 0, "incomplete")
+	add(fl&decode.MidStream != 0, "midstream")
+	add(fl&decode.Reset != 0, "reset")
+	add(x.Request == nil, "no-request")
+	add(x.Response == nil && x.Pending, "pending")
+	add(x.Response == nil && !x.Pending, "no-response")
+	add(fl&decode.Upgraded != 0, "upgraded")
+	add(fl&decode.Pushed != 0, "pushed")
+	add(anomalies, "anomaly")
+	return out
+}
+
+// zone is the recording host's local time, so that a session shows the same
+// times wherever it is read.
+func zone(offset int32) *time.Location {
+	if offset < -86400 || offset > 86400 {
+		offset = 0
+	}
+	return time.FixedZone("", int(offset))
+}

@@ -1,0 +1,55 @@
+package export
+
+import "fmt"
+
+// latency writes a duration as the live view always has: the unit changes, the
+// number of decimals with it.
+func (s *screen) latency(ns int64) {
+	switch {
+	case ns < 1e3:
+		s.buf = fmt.Appendf(s.buf, "%dns", ns)
+	case ns < 1e6:
+		s.buf = fmt.Appendf(s.buf, "%.1fus", float64(ns)/1e3)
+	case ns < 1e9:
+		s.buf = fmt.Appendf(s.buf, "%.2fms", float64(ns)/1e6)
+	default:
+		s.buf = fmt.Appendf(s.buf, "%.2fs", float64(ns)/1e9)
+	}
+}
+
+// duration writes a duration in at most 7 cells, with three digits that count.
+func (s *screen) duration(ns int64) {
+	switch {
+	case ns < 1e3:
+		s.buf = fmt.Appendf(s.buf, "%dns", ns)
+	case ns < 1e6:
+		s.buf = fmt.Appendf(s.buf, "%d", ns/1e3)
+		s.own("µs")
+	case ns < 1e8:
+		s.buf = fmt.Appendf(s.buf, "%.1fms", float64(ns)/1e6)
+	case ns < 1e9:
+		s.buf = fmt.Appendf(s.buf, "%dms", ns/1e6)
+	case ns < 1e10:
+		s.buf = fmt.Appendf(s.buf, "%.2fs", float64(ns)/1e9)
+	case ns < 1e11:
+		s.buf = fmt.Appendf(s.buf, "%.1fs", float64(ns)/1e9)
+	case ns < 3600e9:
+		s.buf = fmt.Appendf(s.buf, "%dm%02ds", ns/60e9, ns/1e9%60)
+	default:
+		s.buf = fmt.Appendf(s.buf, "%dh%02dm", ns/3600e9, ns/60e9%60)
+	}
+}
+
+// size writes a number of bytes in at most 9 cells.
+func (s *screen) size(n uint64) {
+	switch {
+	case n < 1<<10:
+		s.buf = fmt.Appendf(s.buf, "%d B", n)
+	case n < 1<<20:
+		s.buf = fmt.Appendf(s.buf, "%.1fKiB", float64(n)/(1<<10))
+	case n < 1<<30:
+		s.buf = fmt.Appendf(s.buf, "%.1fMiB", float64(n)/(1<<20))
+	default:
+		s.buf = fmt.Appendf(s.buf, "%.1fGiB", float64(n)/(1<<30))
+	}
+}
