@@ -109,7 +109,8 @@ func timingOf(x *replay.Exchange) timing {
 			t.total = t.recv
 			return t
 		}
-		t.total = span(x.Request.Begin, r.End.Time)
+		// A server may answer, and be done, before the request is over (RFC 9113 §8.1).
+		t.total = span(x.Request.Begin, max(r.End.Time, x.Request.End.Time))
 		t.ttfb = span(x.Request.Begin, r.Begin)
 		// A response that begins before its request is over leaves no wait.
 		t.wait = max(span(x.Request.End.Time, r.Begin), 0)

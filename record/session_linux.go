@@ -248,7 +248,7 @@ func (s *Session) Run(ctx context.Context, sink Sink) error {
 			attaching.Wait() // a probe put on after detach would stay
 			s.k.detach()
 		}
-		if err := s.round(sink, done); err != nil || done {
+		if err := s.round(ctx, sink, done); err != nil || done {
 			return err
 		}
 	}
@@ -281,7 +281,7 @@ func (s *Session) now() *bpf.SpliffEvHdr {
 }
 
 // round is one turn of the loop: everything that waits, then what time asks for.
-func (s *Session) round(sink Sink, last bool) error {
+func (s *Session) round(ctx context.Context, sink Sink, last bool) error {
 	for {
 		select {
 		case t := <-s.fresh:
@@ -308,7 +308,7 @@ func (s *Session) round(sink Sink, last bool) error {
 		}
 	}
 	if last {
-		if err := s.finish(now); err != nil {
+		if err := s.finish(ctx, now); err != nil {
 			return err
 		}
 	}
@@ -357,13 +357,17 @@ func (s *Session) sweep(now uint64) error {
 	return nil
 }
 
-func (s *Session) finish(now *bpf.SpliffEvHdr) error {
+// finish names what never arrived and closes the session. The context's cause is
+// the reason, unless the command ended by itself.
+func (s *Session) finish(ctx context.Context, now *bpf.SpliffEvHdr) error {
 	if err := s.t.settle(now.Time); err != nil {
 		return err
 	}
 	st := s.Stats()
-	end := format.End{Reason: "stopped", Events: s.t.seq, Bytes: st.Bytes, LostEvents: st.LostEvents, LostBytes: st.LostBytes}
-	if _, ok := s.ChildExit(); ok {
+	end := format.End{Events: s.t.seq, Bytes: st.Bytes, LostEvents: st.LostEvents, LostBytes: st.LostBytes}
+	if err := context.Cause(ctx); err != nil {
+		end.Reason = err.Error()
+	} else {
 		end.Reason = "command exited"
 	}
 	return s.t.emit(format.TypeEnd, now, nil, end.AppendTo(nil))

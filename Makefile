@@ -1,0 +1,50 @@
+# make           build ./spliff
+# make demo      build, record real HTTPS traffic, show it, replay it, export it
+# make test      every test; installs what the end-to-end tests need when it can
+# make lint      gofmt, go vet
+# make cross     build for the other systems that can read sessions
+# make bench     decoder benchmarks, and what recording costs nginx (root)
+# make fuzz      every fuzz target for FUZZTIME
+# make generate  the BPF objects, with clang; make check-generated compares them
+
+GO       ?= go
+FUZZTIME ?= 60s
+# Tests build for the first two: a standard library more each would double their time.
+CROSS    := darwin/arm64 windows/amd64 darwin/amd64 windows/arm64 linux/arm64
+
+.PHONY: all build demo test lint cross bench fuzz generate check-generated clean
+.DELETE_ON_ERROR:
+
+all: build
+
+build:
+	CGO_ENABLED=0 $(GO) build -trimpath -o spliff ./cmd/spliff
+
+demo: build
+	@GO=$(GO) .ci/demo
+
+test:
+	@GO=$(GO) CROSS="$(wordlist 1,2,$(CROSS))" .ci/test
+
+lint:
+	@GO=$(GO) .ci/lint
+
+cross:
+	@GO=$(GO) .ci/cross $(CROSS)
+
+bench: build
+	@GO=$(GO) .ci/setup
+	$(GO) test -run '^$$' -bench . -benchmem $$($(GO) list ./... | grep -v /e2e)
+	$(GO) test -run '^$$' -bench Nginx -benchtime 1x -timeout 30m ./cmd/spliff/e2e
+
+fuzz:
+	@GO=$(GO) FUZZTIME=$(FUZZTIME) .ci/fuzz
+
+generate:
+	$(GO) generate ./bpf
+
+check-generated:
+	@GO=$(GO) .ci/check-generated
+
+clean:
+	rm -rf spliff dist

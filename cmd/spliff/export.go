@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"errors"
+
+	"github.com/spf13/cobra"
+
+	"github.com/NoFear0411/spliff/export"
+	"github.com/NoFear0411/spliff/export/pcapng"
+	"github.com/NoFear0411/spliff/replay"
+)
+
+const exportLong = `Write a session in a form that other programs read.
+
+  pcapng  the plaintext as TCP streams to port 80: opens in Wireshark as it is
+  json    one exchange a line
+
+  spliff export a.spl -f pcapng -o a.pcapng
+  spliff export a.spl -f json -o - | jq .req.path
+
+An existing file is kept unless --force is given. The file appears under its
+name when it is complete, readable by its owner only: it holds plaintext.
+`
+
+// exportOptions are the flags of export.
+type exportOptions struct {
+	engineFlags
+	format, out string
+	force       bool
+}
+
+// newExportCmd returns "spliff export".
+func newExportCmd(e *env) *cobra.Command {
+	var o exportOptions
+	cmd := &cobra.Command{
+		Use:     "export FILE|- -f FORMAT [-o OUT|-]",
+		Short:   "Write a session as pcapng or JSON lines",
+		Long:    exportLong + exitStatus,
+		GroupID: "share",
+		Args:    usageArgs(oneSession),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return runExport(cmd.Context(), e, args[0], &o)
+		},
+	}
+	o.register(cmd.Flags())
+	cmd.Flags().StringVarP(&o.format, "format", "f", "", "`FORMAT` to write: pcapng or json")
+	cmd.Flags().StringVarP(&o.out, "output", "o", stdio, "`FILE` to write, - for stdout")
+	cmd.Flags().BoolVar(&o.force, "force", false, "replace an existing file")
+	return cmd
+}
+
+func runExport(ctx context.Context, e *env, name string, o *exportOptions) error {
+	engine, err := o.options(o.format == "json")
+	if err != nil {
+		return err
+	}
+	// Everything wrong with the flags is said before a file is made.
+	switch o.format {
+	case "json":
+	case "pcapng":
+		// pcapng is made of the plaintext, not of messages: Wireshark dissects it anew.
+		engine.Data = true
+		if err := e.refuseTerminal("pcapng", o.out); err != nil {
+			return err
+		}
+	case "":
+		return usagef("no format given: use -f pcapng or -f json")
+	default:
+		return usagef("unknown format %q: use pcapng or json", o.format)
+	}
+	out, err := e.createOutput(o.out, o.force)
+	if err != nil {
+		return err
+	}
+	defer out.discard()
+	in, err := e.openInput(name, out)
+	if err != nil {
+		return err
+	}
+	defer in.close()
+	err = in.print(ctx, e, engine, o.sink(out))
+	var exit exitError
+	if err == nil || errors.As(err, &exit) && exit.code == exitDamaged {
+		// What could be read of a damaged session is worth keeping.
+		return errors.Join(out.finish(), err)
+	}
+	return err
+}
+
+// sink returns the writer of the chosen format.
+func (o *exportOptions) sink(out *output) export.Sink {
+	if o.format == "json" {
+		return export.NewJSON(out, export.JSONOptions{})
+	}
+	return pcapng.New(out, pcapng.Options{})
+}
+
+// print decodes the input into sink and closes sink.
+func (in *input) print(ctx context.Context, e *env, o replay.Options, sink export.Sink) error {
+	err := in.decode(ctx, e, o, sink.Item)
+	if cerr := sink.Close(); err == nil {
+		err = cerr
+	}
+	if ferr := in.out.Flush(); err == nil {
+		err = ferr
+	}
+	return err
+}

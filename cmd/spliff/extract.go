@@ -1,0 +1,100 @@
+package main
+
+import (
+	"context"
+
+	"github.com/NoFear0411/spliff/decode"
+	"github.com/NoFear0411/spliff/replay"
+)
+
+// runExtract writes one decoded body, byte for byte. The bytes are captured
+// data: they go to a file or a pipe, never to a terminal.
+func runExtract(ctx context.Context, e *env, name string, ids idSet, o *showOptions, engine replay.Options) error {
+	switch {
+	case o.extract == "":
+		return usagef("-o is for --extract: the list and the details go to stdout")
+	case o.extract != "request" && o.extract != "response":
+		return usagef("--extract %s: give request or response", o.extract)
+	case len(ids) != 1:
+		return usagef("--extract wants the number of one exchange, got %d", len(ids))
+	}
+	if err := e.refuseTerminal("a body", o.out); err != nil {
+		return err
+	}
+	out, err := e.createOutput(o.out, o.force)
+	if err != nil {
+		return err
+	}
+	defer out.discard()
+	in, err := e.openInput(name, out)
+	if err != nil {
+		return err
+	}
+	defer in.close()
+	sink := &extractSink{e: e, out: out, response: o.extract == "response"}
+	if err := in.pick(ctx, e, engine, ids, sink); err != nil {
+		return err
+	}
+	if err := out.finish(); err != nil {
+		return err
+	}
+	// The file stays, for what is in it is true; the code tells scripts that it
+	// is not the body that was sent.
+	if sink.partial {
+		return exitError{code: exitDamaged}
+	}
+	return nil
+}
+
+// extractSink writes the body of the one exchange it is given.
+type extractSink struct {
+	e        *env
+	out      *output
+	response bool
+	partial  bool // the body written is not the body sent
+}
+
+func (s *extractSink) Item(it *replay.Item) error {
+	if it.Kind != replay.ItemExchange {
+		return nil
+	}
+	// An exchange lacks a half when the recording began or ended inside it.
+	m, what := it.Exchange.Request, "request"
+	if s.response {
+		m, what = it.Exchange.Response, "response"
+	}
+	if m == nil {
+		return exitError{exitNegative, usagef("exchange %d has no %s", it.Exchange.ID, what)}
+	}
+	for _, why := range partial(m) {
+		s.partial = true
+		s.e.say("spliff: show: the %s body of exchange %d is not whole: %s", what, it.Exchange.ID, why)
+	}
+	body := m.Body.Content
+	if m.Body.ContentErr != "" && len(body) == 0 {
+		body = m.Body.Data // as sent: nothing of it could be decoded
+	}
+	_, err := s.out.Write(body)
+	return err
+}
+
+// Close has nothing to do: runExtract finishes the output.
+func (s *extractSink) Close() error { return nil }
+
+// partial lists why a body as kept differs from the body as sent.
+func partial(m *decode.Message) []string {
+	var why []string
+	if m.Body.Lost > 0 {
+		why = append(why, count(m.Body.Lost, "byte")+" missing from the recording")
+	}
+	if m.Flags&decode.Incomplete != 0 {
+		why = append(why, "its end was not seen")
+	}
+	if m.Body.Cut || m.Body.ContentCut {
+		why = append(why, "it is longer than --max-body")
+	}
+	if m.Body.ContentErr != "" {
+		why = append(why, "its content coding could not be undone ("+m.Body.ContentErr+")")
+	}
+	return why
+}

@@ -1,0 +1,140 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"syscall"
+
+	"github.com/NoFear0411/spliff/format"
+	"github.com/NoFear0411/spliff/replay"
+)
+
+// stdio is the file argument that means standard input or output.
+const stdio = "-"
+
+// input is an open session and the place its decoded form goes to.
+// It is a [replay.Source]; one goroutine reads it.
+type input struct {
+	name string // for messages
+	r    *format.Reader
+	file io.Closer // nil for stdin
+	out  *output
+	// patient inputs are pipes whose other end is stopped by the same Ctrl-C.
+	patient bool
+}
+
+// openInput opens the session called name. Out is flushed whenever the input
+// has to wait, so that a reader downstream of a live session never does.
+func (e *env) openInput(name string, out *output) (*input, error) {
+	in := &input{name: name, out: out}
+	src := e.stdin
+	if name == stdio {
+		if e.terminal(e.stdin) {
+			return nil, usagef("standard input is a terminal: name a file, or pipe a session in")
+		}
+		in.name, in.patient = "standard input", true
+	} else {
+		f, err := os.Open(name)
+		if err != nil {
+			return nil, err
+		}
+		src, in.file = f, f
+	}
+	r, err := format.NewReader(src, format.ReaderOptions{})
+	if err != nil {
+		in.close()
+		return nil, fmt.Errorf("open %s: %w", in.name, err)
+	}
+	in.r = r
+	return in, nil
+}
+
+// Next implements [replay.Source].
+func (in *input) Next(ev *format.Event) error {
+	if !in.r.Buffered() {
+		if err := in.out.Flush(); err != nil {
+			return err
+		}
+	}
+	return in.r.Next(ev)
+}
+
+// Buffered implements [replay.Source].
+func (in *input) Buffered() bool { return in.r.Buffered() }
+
+// close closes the file; standard input is not ours to close.
+func (in *input) close() {
+	if in.file != nil {
+		in.file.Close()
+	}
+}
+
+// decode runs the engine over the input and hands its items to sink. The error
+// is the sink's, the output's, or exitDamaged when something of the session
+// was missing: then everything readable has been handed on, and the loss said.
+func (in *input) decode(ctx context.Context, e *env, o replay.Options, sink func(*replay.Item) error) error {
+	ctx, stop := e.interruptible(ctx, in.patient, in.out.discard)
+	defer stop()
+	// Run's summary is valid whatever its error.
+	sum, err := replay.Run(ctx, in, o, sink)
+	if err != nil && !errors.Is(err, errEnough) {
+		return err
+	}
+	if err := in.out.Flush(); err != nil {
+		return err
+	}
+	return in.verdict(e, sum, err == nil)
+}
+
+// errEnough is returned by a sink that needs nothing more of the session.
+var errEnough = errors.New("enough read")
+
+// verdict says what was wrong with the session. A recording without its END
+// event was cut somewhere, perhaps between two chunks, which only this shows.
+func (in *input) verdict(e *env, sum replay.Summary, toEnd bool) error {
+	damage := in.r.Damage()
+	for _, d := range damage {
+		e.say("spliff: %s: %s", in.name, d)
+	}
+	if toEnd && !sum.Closed {
+		e.say("spliff: %s: the recording was not closed in order: it is still running, was killed, or the file is cut", in.name)
+	}
+	if len(damage) > 0 || toEnd && !sum.Closed {
+		return exitError{code: exitDamaged}
+	}
+	return nil
+}
+
+// interruptible returns a context that the first signal cancels; the second
+// ends the process after abort. When patient, a first SIGINT only waits for the input to
+// end: the recorder at the other end of the pipe got it too and is finishing.
+func (e *env) interruptible(ctx context.Context, patient bool, abort func()) (context.Context, func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	c, stop := e.signals()
+	done := make(chan struct{})
+	go func() {
+		for waiting := patient; ; waiting = false {
+			select {
+			case <-done:
+				return
+			case s := <-c:
+				switch {
+				case waiting && s != syscall.SIGTERM:
+					e.say("spliff: waiting for the end of the input; interrupt again to stop now")
+				case patient || ctx.Err() != nil:
+					// A read of a pipe cannot be cancelled.
+					abort()
+					e.exit(exitInterrupted)
+				default:
+					cancel()
+				}
+			}
+		}
+	}()
+	var once sync.Once
+	return ctx, func() { once.Do(func() { stop(); close(done); cancel() }) }
+}

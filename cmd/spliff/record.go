@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+const recordLong = `Record what running programs send and receive over TLS. Needs root.
+
+Without -o the traffic is printed as it happens; with -o it is written to a
+session file, and --print does both. Without a selection every process is
+recorded. Several values of one flag widen the selection, different flags
+narrow each other: -p 8 -p 9 is both, -p 8 --comm nginx is 8 if it is nginx. A
+command after -- is started and only it and its descendants are recorded;
+recording ends when it does.
+
+  sudo spliff record -o a.spl -- curl https://example.com/
+  sudo spliff record --comm nginx -l
+  ssh host sudo spliff record -o - | spliff show -
+
+Ctrl-C ends the recording in order; a second Ctrl-C ends it at once. A session
+holds secrets in the clear: its file is readable by its owner only.
+`
+
+// recordOptions are the flags of record.
+type recordOptions struct {
+	textFlags
+	out           string
+	print, force  bool
+	quiet         bool
+	pids, parents pidList
+	comms         []string
+	ring, snaplen sizeValue
+	limit         time.Duration
+	command       []string
+}
+
+// newRecordCmd returns "spliff record".
+func newRecordCmd(e *env) *cobra.Command {
+	var o recordOptions
+	cmd := &cobra.Command{
+		Use:     "record [-o FILE|-] [flags] [-- CMD ARGS…]",
+		Short:   "Record the TLS plaintext of running programs (root)",
+		Long:    recordLong + exitStatus,
+		GroupID: "record",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 && cmd.ArgsLenAtDash() != 0 {
+				return usagef("unexpected %q: a command to record goes after --", args[0])
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.command = args
+			return runRecord(cmd.Context(), e, &o)
+		},
+	}
+	o.register(cmd.Flags())
+	return cmd
+}
+
+func (o *recordOptions) register(fs *pflag.FlagSet) {
+	o.ring = 64 << 20
+	fs.StringVarP(&o.out, "output", "o", "", "session `FILE` to write, - for stdout")
+	fs.BoolVar(&o.print, "print", false, "print the traffic too")
+	fs.BoolVar(&o.force, "force", false, "replace an existing file")
+	fs.BoolVarP(&o.quiet, "quiet", "q", false, "no status line and no summary")
+	fs.VarP(&o.pids, "pid", "p", "record this process (repeatable, or a list with commas)")
+	fs.Var(&o.parents, "ppid", "record this process and its descendants (repeatable)")
+	fs.StringArrayVar(&o.comms, "comm", nil, "record processes whose name contains `NAME` (repeatable)")
+	fs.Var(&o.ring, "ring", "size of the buffer shared with the kernel")
+	fs.Var(&o.snaplen, "snaplen", "copy at most this much of one read or write; 0 is everything")
+	fs.DurationVar(&o.limit, "for", 0, "end after this `DURATION`, as 60s or 5m")
+	o.textFlags.register(fs)
+}
+
+func runRecord(ctx context.Context, e *env, o *recordOptions) error {
+	if err := o.check(e); err != nil {
+		return err
+	}
+	// The output comes first: without it nothing is attached.
+	out, err := o.open(e)
+	if err != nil {
+		return err
+	}
+	defer out.discard()
+	ctx, stop := e.recording(ctx)
+	defer stop()
+	rec, err := e.openRecorder(ctx, o.recorder(e))
+	if err != nil {
+		return err
+	}
+	defer rec.Close()
+	sink, err := newRecordSink(e, o, out, rec.Info())
+	if err != nil {
+		return err
+	}
+	// From here on there is a session worth keeping, whatever happens.
+	if err := out.keep(); err != nil {
+		return errors.Join(err, sink.close("error", rec.Stats()))
+	}
+	ctx, release := withLimit(ctx, o.limit)
+	defer release()
+	status := startStatus(e, o, rec)
+	err = rec.Run(ctx, sink)
+	status.stop()
+	err = errors.Join(ignoreEnd(ctx, err), sink.close(endReason(ctx), rec.Stats()))
+	if !o.quiet {
+		o.report(e, rec, out)
+	}
+	return err
+}

@@ -1,0 +1,167 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/NoFear0411/spliff/record"
+)
+
+// pidList is a flag that holds process ids.
+type pidList []uint32
+
+// Set adds the ids of "12" or "12,345".
+func (l *pidList) Set(s string) error {
+	// strconv takes care of signs and overflow: a pid is never negative here, as
+	// it may be for kill, where that would mean a whole group.
+	for _, word := range strings.Split(s, ",") {
+		n, err := strconv.ParseUint(strings.TrimSpace(word), 10, 32)
+		if err != nil || n == 0 {
+			return fmt.Errorf("not a process id: %q", word)
+		}
+		*l = append(*l, uint32(n))
+	}
+	return nil
+}
+
+// String joins the ids with commas.
+func (l *pidList) String() string {
+	words := make([]string, len(*l))
+	for i, n := range *l {
+		words[i] = strconv.FormatUint(uint64(n), 10)
+	}
+	return strings.Join(words, ",")
+}
+
+// Type names the value in help texts.
+func (l *pidList) Type() string { return "PID" }
+
+// minRing is the smallest ring in which the largest event of the kernel side
+// fits several times.
+const minRing = 256 << 10
+
+// check refuses flags that contradict each other, before anything is opened.
+func (o *recordOptions) check(e *env) error {
+	if o.out == stdio && o.print {
+		return usagef("-o - and --print both want stdout: write the session to a file")
+	}
+	if o.force && (o.out == "" || o.out == stdio) {
+		return usagef("--force is for -o FILE")
+	}
+	if o.ring < minRing {
+		return usagef("--ring %s is too small: at least 256KiB", &o.ring)
+	}
+	if o.limit < 0 {
+		return usagef("--for %s: give a positive duration", o.limit)
+	}
+	if o.prints() {
+		// Text flags are checked now, not when everything is attached.
+		if _, err := o.textFlags.engine(); err != nil {
+			return err
+		}
+		_, err := o.textFlags.text(e)
+		return err
+	}
+	if o.out == stdio {
+		return e.refuseTerminal("a session", stdio)
+	}
+	return nil
+}
+
+// prints tells whether the traffic is printed.
+func (o *recordOptions) prints() bool { return o.out == "" || o.print }
+
+// open creates the output: a session file, or stdout for a session or text.
+func (o *recordOptions) open(e *env) (*output, error) {
+	if o.out == "" {
+		return e.stdoutOutput(), nil
+	}
+	return e.createSession(o.out, o.force)
+}
+
+// recorder returns the options of package record.
+func (o *recordOptions) recorder(e *env) record.Options {
+	r := record.Options{
+		PIDs: o.pids, Parents: o.parents, Comms: o.comms, Command: o.command,
+		RingBytes: int(o.ring), Snaplen: int(o.snaplen),
+		Live:   o.prints() || o.out == stdio,
+		Writer: programVersion(), Args: append([]string{"spliff"}, e.args...),
+	}
+	// A stream that is no file, as in a test, is the command's /dev/null.
+	r.Stdin, _ = e.stdin.(*os.File)
+	r.Stderr, _ = e.stderr.(*os.File)
+	r.Stdout, _ = e.stdout.(*os.File)
+	if r.Live {
+		// Stdout carries our data, so the command's own output must not mix with it.
+		r.Stdout = r.Stderr
+	}
+	return r
+}
+
+// The ends of a recording that are not its child's. They are causes of a
+// context, and their text is the reason in the END event.
+var (
+	errInterrupt = errors.New("interrupt")
+	errLimit     = errors.New("time limit")
+)
+
+// withLimit returns a context that ends after limit, if it is not 0.
+func withLimit(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
+	if limit == 0 {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeoutCause(ctx, limit, errLimit)
+}
+
+// recording returns a context that ends with the first signal. A second signal
+// ends the process.
+func (e *env) recording(ctx context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	c, stop := e.signals()
+	done := make(chan struct{})
+	go func() {
+		for seen := 0; ; seen++ {
+			select {
+			case <-done:
+				return
+			case s := <-c:
+				if seen > 0 {
+					e.say("spliff: record: %s again: ended at once, the last second may be missing", signalName(s))
+					e.exit(exitInterrupted)
+				}
+				cancel(errInterrupt)
+			}
+		}
+	}()
+	return ctx, func() { stop(); close(done); cancel(nil) }
+}
+
+// signalName says what a signal did to us.
+func signalName(s os.Signal) string {
+	if s == syscall.SIGTERM {
+		return "terminated"
+	}
+	return "interrupted"
+}
+
+// endReason says why the recording ended, for the END event.
+func endReason(ctx context.Context) string {
+	if cause := context.Cause(ctx); cause != nil {
+		return cause.Error()
+	}
+	return "command exited"
+}
+
+// ignoreEnd drops the error of a recording that ended because it was told to.
+func ignoreEnd(ctx context.Context, err error) error {
+	if ctx.Err() != nil && (errors.Is(err, ctx.Err()) || errors.Is(err, context.Cause(ctx))) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,206 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/NoFear0411/spliff/format"
+	"github.com/NoFear0411/spliff/record"
+)
+
+// Intervals of the status line: on a terminal it is one line, written again;
+// in a log each one stays.
+const (
+	statusTerminal = time.Second
+	statusLog      = 10 * time.Second
+)
+
+// The exchanges are not counted here: a recorder decodes nothing, and a screen
+// that shows the traffic counts them itself.
+
+// status writes how the recording goes to stderr until stop.
+type status struct {
+	w        io.Writer
+	terminal bool
+	done     chan struct{}
+	wg       sync.WaitGroup
+}
+
+// startStatus starts the status line, unless it is not wanted or would be
+// written across the live text on the same terminal.
+func startStatus(e *env, o *recordOptions, rec recorder) *status {
+	s := &status{w: e.stderr, terminal: e.terminal(e.stderr), done: make(chan struct{})}
+	if !o.quiet {
+		e.say("spliff: recording %s; Ctrl-C to finish", selection(rec.Info().Filter))
+	}
+	if o.quiet || o.prints() && e.terminal(e.stdout) {
+		return s
+	}
+	every := statusLog
+	if s.terminal {
+		every = statusTerminal
+	}
+	// The bullet marks a running recorder among other lines of a terminal.
+	start, host, mark := e.now(), rec.Info().Host, "●"
+	if e.ascii() {
+		mark = "*"
+	}
+	s.wg.Go(func() {
+		tick := time.NewTicker(every)
+		defer tick.Stop()
+		for {
+			select {
+			case <-s.done:
+				return
+			case <-tick.C:
+				s.write(mark + " " + host + " " + statusLine(rec.Stats(), e.now().Sub(start)))
+			}
+		}
+	})
+	return s
+}
+
+// selection says in words what is recorded.
+func selection(filter string) string {
+	if filter == "" {
+		return "every process"
+	}
+	return filter
+}
+
+// write puts line on the terminal in place of the one before, or in the log.
+func (s *status) write(line string) {
+	if s.terminal {
+		fmt.Fprintf(s.w, "\r\x1b[K%s", line)
+		return
+	}
+	fmt.Fprintln(s.w, line)
+}
+
+// stop ends the status line and clears it from a terminal.
+func (s *status) stop() {
+	close(s.done)
+	s.wg.Wait()
+	if s.terminal {
+		fmt.Fprint(s.w, "\r\x1b[K")
+	}
+}
+
+// statusLine is what the line says after the host: how long, how much, what was lost.
+func statusLine(st record.Stats, d time.Duration) string {
+	d = d.Round(time.Second)
+	return fmt.Sprintf("%02d:%02d:%02d  %s  %s  %s  lost %d   Ctrl-C to finish",
+		int(d.Hours()), int(d.Minutes())%60, int(d.Seconds())%60,
+		count(st.Conns, "conn"), count(st.Procs, "proc"), bytesText(st.Bytes), st.LostEvents)
+}
+
+// report says on stderr what was recorded, what was lost, and what to type next.
+func (o *recordOptions) report(e *env, rec recorder, out *output) {
+	st := rec.Stats()
+	// A recording of nothing is no error, but seldom what was wanted.
+	if st.Events == 0 {
+		e.say("spliff: record: no TLS traffic was seen")
+		for _, hint := range o.emptyHints(rec) {
+			e.say("  %s", hint)
+		}
+	} else {
+		e.say("spliff: recorded %s on %s of %s, %s of plaintext%s", count(st.Events, "TLS call"),
+			count(st.Conns, "connection"), count(st.Procs, "process"), bytesText(st.Bytes), out.sizeText())
+	}
+	e.say("spliff: %s", lossText(st))
+	for _, t := range rec.Targets() {
+		// Said even when all went well: silence would claim that nothing else ran.
+		if t.Problem != "" {
+			e.say("spliff: not recorded: programs that use %s: %s", t.Path, t.Problem)
+		}
+	}
+	if code, ok := rec.ChildExit(); ok && code != 0 {
+		e.say("spliff: %s exited with %d", o.command[0], code)
+	}
+	if out.file != nil {
+		e.say("spliff: next: spliff show %s", out.path)
+	}
+}
+
+// sizeText says where the session is and how large.
+func (o *output) sizeText() string {
+	if o.file == nil {
+		return ""
+	}
+	fi, err := o.file.Stat()
+	if err != nil {
+		return ", in " + o.path
+	}
+	return fmt.Sprintf(", in %s (%s)", o.path, bytesText(uint64(fi.Size())))
+}
+
+// lossText says what is missing and why.
+func lossText(st record.Stats) string {
+	if st.LostEvents == 0 && st.LostBytes == 0 {
+		return "lost nothing"
+	}
+	var causes []string
+	// Sorted: a map's order must not show in what is said.
+	for _, c := range slices.Sorted(maps.Keys(st.Causes)) {
+		if n := st.Causes[c]; n > 0 {
+			causes = append(causes, fmt.Sprintf("%s %d", causeText(c), n))
+		}
+	}
+	line := fmt.Sprintf("lost %s and %s", count(st.LostEvents, "event"), count(st.LostBytes, "byte"))
+	if len(causes) > 0 {
+		line += ": " + strings.Join(causes, ", ")
+	}
+	return line + " (each place is marked in the session)"
+}
+
+// causeText names a cause of loss and, where there is one, its remedy.
+func causeText(c format.DropCause) string {
+	switch c {
+	case format.DropRingFull:
+		return "kernel buffer full (a larger --ring helps)"
+	case format.DropFault:
+		return "memory not readable"
+	case format.DropSnaplen:
+		return "cut by --snaplen"
+	case format.DropNoState:
+		return "kernel table full"
+	case format.DropMissed:
+		return "probe not run by the kernel"
+	case format.DropControl:
+		return "events without bytes"
+	case format.DropWriter:
+		return "shed by the writer"
+	}
+	return "unknown cause"
+}
+
+// emptyHints says what may be wrong when nothing was recorded.
+func (o *recordOptions) emptyHints(rec recorder) []string {
+	if len(rec.Targets()) == 0 {
+		return []string{"no shared OpenSSL 3 library was found; programs with TLS built in (Go, Rust, Chromium, Node) are not recorded yet"}
+	}
+	var hints []string
+	switch {
+	case len(o.command) > 0:
+		hints = append(hints, o.command[0]+" may use another TLS library: look for libssl.so.3 in the output of ldd")
+	case len(o.pids) > 0:
+		hints = append(hints, "process "+o.pids.String()+" may be idle or use another TLS library: grep libssl /proc/PID/maps")
+	case len(o.parents) > 0:
+		hints = append(hints, "no descendant of "+o.parents.String()+" used OpenSSL")
+	case len(o.comms) > 0:
+		hints = append(hints, "no process named like "+strings.Join(o.comms, " or ")+" used OpenSSL")
+	default:
+		hints = append(hints, "nothing used OpenSSL meanwhile; try: spliff record -- curl https://example.com/")
+	}
+	for _, t := range rec.Targets() {
+		if t.Problem == "" {
+			hints = append(hints, "watched: "+t.Path)
+		}
+	}
+	return hints
+}

@@ -1,0 +1,52 @@
+package main
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"github.com/NoFear0411/spliff/export"
+)
+
+const replayLong = `Run the decoder over a session again and print what it finds, message by
+message: the text that record prints live. The output is a function of the
+session and of the print flags alone; the number of workers does not change it.
+
+  spliff replay a.spl -l -b
+  ssh host sudo spliff record -o - | spliff replay -
+`
+
+// newReplayCmd returns "spliff replay".
+func newReplayCmd(e *env) *cobra.Command {
+	var f textFlags
+	cmd := &cobra.Command{
+		Use:     "replay FILE|-",
+		Short:   "Print a session message by message, as record prints it live",
+		Long:    replayLong + exitStatus,
+		GroupID: "look",
+		Args:    usageArgs(oneSession),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return runReplay(cmd.Context(), e, args[0], &f)
+		},
+	}
+	f.register(cmd.Flags())
+	return cmd
+}
+
+func runReplay(ctx context.Context, e *env, name string, f *textFlags) error {
+	engine, err := f.engine()
+	if err != nil {
+		return err
+	}
+	text, err := f.text(e)
+	if err != nil {
+		return err
+	}
+	out := e.stdoutOutput()
+	in, err := e.openInput(name, out)
+	if err != nil {
+		return err
+	}
+	defer in.close()
+	return in.print(ctx, e, engine, export.NewText(out, text))
+}

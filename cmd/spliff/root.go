@@ -1,0 +1,86 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+const rootHelp = `spliff records what programs send over TLS, before it is encrypted and after it
+is decrypted, and shows it as HTTP.
+
+  sudo spliff record -o a.spl -- curl https://example.com/   record one command
+  spliff show a.spl                                          list its exchanges
+  spliff export a.spl -f pcapng -o a.pcapng                  open it in Wireshark
+
+Commands: record, show, replay, export, version. "spliff help COMMAND" has more,
+"spliff help exit-codes" and "spliff help environment" say the rest.
+`
+
+// newRootCmd builds the command tree on e.
+func newRootCmd(e *env) *cobra.Command {
+	root := &cobra.Command{
+		Use:     "spliff",
+		Short:   "Record, show, replay and export the plaintext of TLS",
+		Version: versionLine(),
+		// How many letters a suggestion may differ; cobra sets it too late for our own check.
+		SuggestionsMinimumDistance: 2,
+		// One line a fault, written by run: cobra's own printing is off.
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Args:          knownCommand,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			_, err := fmt.Fprint(cmd.OutOrStdout(), rootHelp)
+			return err
+		},
+	}
+	root.SetIn(e.stdin)
+	root.SetOut(e.stdout)
+	root.SetErr(e.stderr)
+	// -V for the version, as in the C program: cobra would take -v.
+	root.SetVersionTemplate("{{.Version}}\n")
+	root.Flags().BoolP("version", "V", false, "print the version and exit")
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.AddGroup(
+		&cobra.Group{ID: "record", Title: "Record:"},
+		&cobra.Group{ID: "look", Title: "Look:"},
+		&cobra.Group{ID: "share", Title: "Share:"},
+	)
+	root.AddCommand(newRecordCmd(e), newShowCmd(e), newReplayCmd(e), newExportCmd(e), newVersionCmd())
+	root.AddCommand(helpTopics()...)
+	return root
+}
+
+// knownCommand refuses a first word that is no command. cobra would return an
+// error that looks like any other; here it is a usage error.
+func knownCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		return usagef("unknown command %q: did you mean %s?", args[0], strings.Join(near, " or "))
+	}
+	return usagef("unknown command %q", args[0])
+}
+
+// usageArgs turns what an argument check says into a usage error.
+func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if err := check(cmd, args); err != nil {
+			return usageError{err}
+		}
+		return nil
+	}
+}
+
+// oneSession is the argument check of commands that read exactly one session.
+func oneSession(_ *cobra.Command, args []string) error {
+	switch len(args) {
+	case 0:
+		return usagef("no session given: name a file, or - for standard input")
+	case 1:
+		return nil
+	}
+	return usagef("one session at a time, got %d: %s", len(args), strings.Join(args, " "))
+}

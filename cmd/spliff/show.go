@@ -1,0 +1,121 @@
+package main
+
+import (
+	"context"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"github.com/NoFear0411/spliff/export"
+)
+
+const showLong = `List the exchanges of a session, or show some of them in full.
+
+On a terminal the list is a table; piped, it is tab-separated, sizes in bytes
+and times in milliseconds. The number of an exchange is a function of the
+session: it is the same on every run.
+
+  spliff show a.spl                       the list
+  spliff show a.spl 3                     exchange 3 in full
+  spliff show a.spl --json | jq .resp.status
+  spliff show a.spl 3 --extract response -o body.bin
+  ssh host sudo spliff record -o - | spliff show -
+`
+
+// showOptions are the flags of show.
+type showOptions struct {
+	engineFlags
+	colourFlags
+	json, header, hex bool
+	extract, out      string
+	force             bool
+}
+
+// newShowCmd returns "spliff show".
+func newShowCmd(e *env) *cobra.Command {
+	var o showOptions
+	cmd := &cobra.Command{
+		Use:     "show FILE|- [ID…]",
+		Short:   "List the exchanges of a session, or show some in full",
+		Long:    showLong + exitStatus,
+		GroupID: "look",
+		Args: usageArgs(func(_ *cobra.Command, args []string) error {
+			return oneSession(nil, args[:min(1, len(args))])
+		}),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ids, err := parseIDs(args[1:])
+			if err != nil {
+				return err
+			}
+			return runShow(cmd.Context(), e, args[0], ids, &o)
+		},
+	}
+	fs := cmd.Flags()
+	o.engineFlags.register(fs)
+	o.colourFlags.register(fs)
+	fs.BoolVar(&o.json, "json", false, "one exchange a line as JSON")
+	fs.BoolVar(&o.header, "header", false, "a first line with the column names when piped")
+	fs.BoolVarP(&o.hex, "hex", "x", false, "with ID: bodies as hexdump with their file signature")
+	fs.StringVar(&o.extract, "extract", "", "with one ID: write the decoded body of its `request|response`")
+	fs.StringVarP(&o.out, "output", "o", stdio, "with --extract: `FILE` to write, - for stdout")
+	fs.BoolVar(&o.force, "force", false, "with --extract: replace an existing file")
+	return cmd
+}
+
+// parseIDs reads exchange numbers.
+// The answer to a number that is none is a usage error: 1 would say that the
+// session was searched.
+func parseIDs(args []string) (idSet, error) {
+	ids := idSet{}
+	for _, a := range args {
+		id, err := strconv.ParseUint(a, 10, 64)
+		if err != nil || id == 0 {
+			return nil, usagef("not an exchange number: %q (the list shows them, from 1)", a)
+		}
+		ids[id] = true
+	}
+	return ids, nil
+}
+
+func runShow(ctx context.Context, e *env, name string, ids idSet, o *showOptions) error {
+	colour, err := o.colour(e)
+	if err != nil {
+		return err
+	}
+	// A list shows sizes, not bodies: keeping none is faster and needs no memory.
+	engine, err := o.options(o.json || len(ids) > 0)
+	if err != nil {
+		return err
+	}
+	if o.extract != "" || o.out != stdio {
+		return runExtract(ctx, e, name, ids, o, engine)
+	}
+	out := e.stdoutOutput()
+	in, err := e.openInput(name, out)
+	if err != nil {
+		return err
+	}
+	defer in.close()
+
+	// The four forms of show differ in the sink alone: one decoder stands before all.
+	switch terminal := e.terminal(e.stdout); {
+	case o.json && len(ids) == 0:
+		return in.print(ctx, e, engine, export.NewJSON(out, export.JSONOptions{}))
+	case o.json:
+		return in.pick(ctx, e, engine, ids, export.NewJSON(out, export.JSONOptions{}))
+	case len(ids) > 0:
+		return in.pick(ctx, e, engine, ids, &detailSink{out: out, o: export.TextOptions{
+			Bodies: true, Hex: o.hex, Latency: true, Handshakes: true, Color: colour, ASCII: e.ascii(),
+		}})
+	default:
+		list := &listSink{Sink: export.NewTable(out, export.TableOptions{
+			Terminal: terminal, Width: e.width(), Header: o.header || terminal, Color: colour, ASCII: e.ascii(),
+		})}
+		err := in.print(ctx, e, engine, list)
+		// On stderr, and only to people: stdout stays the list and nothing else.
+		if terminal {
+			e.say("%s", list.footer(name))
+		}
+		return err
+	}
+}
