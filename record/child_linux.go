@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"sync/atomic"
+	"syscall"
 )
 
 // child is the command a session was asked to run.
@@ -42,8 +43,8 @@ func startChild(k *kernel, o Options, exited func()) (*child, error) {
 	go func() {
 		cmd.Wait() // the exit code is in ProcessState; nothing is copied here
 		code := cmd.ProcessState.ExitCode()
-		if code < 0 {
-			code = 128 // ended by a signal
+		if ws, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
+			code = 128 + int(ws.Signal()) // as a shell says it
 		}
 		c.code.Store(int64(code) + 1)
 		exited()

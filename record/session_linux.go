@@ -315,48 +315,6 @@ func (s *Session) round(ctx context.Context, sink Sink, last bool) error {
 	return sink.Flush()
 }
 
-// reportLoss emits a DROP for every loss that no connection's stream offsets show.
-func (s *Session) reportLoss(now uint64) error {
-	sum, missed := s.k.totals()
-	for _, l := range []struct {
-		bit   bpf.SpliffLoss
-		cause format.DropCause
-	}{{bpf.SpliffLossLOSS_STATE, format.DropNoState}, {bpf.SpliffLossLOSS_CONTROL, format.DropControl}, {bpf.SpliffLossLOSS_NEST, format.DropNoState}} {
-		d := format.Drop{Cause: l.cause, Events: sum.LostEvents[l.bit] - s.told.LostEvents[l.bit], Bytes: sum.LostBytes[l.bit] - s.told.LostBytes[l.bit]}
-		if d.Events == 0 {
-			continue
-		}
-		if err := s.t.dropGlobal(now, d); err != nil {
-			return err
-		}
-		if l.bit == bpf.SpliffLossLOSS_CONTROL {
-			if err := s.sweep(now); err != nil {
-				return err
-			}
-		}
-	}
-	s.told = sum
-	if missed > s.missed {
-		d := format.Drop{Cause: format.DropMissed, Events: missed - s.missed}
-		s.missed = missed
-		return s.t.dropGlobal(now, d)
-	}
-	return nil
-}
-
-// sweep ends what a lost exit event would leave open for ever.
-func (s *Session) sweep(now uint64) error {
-	for pid := range s.t.procs {
-		if s.t.proc.exists(pid) {
-			continue
-		}
-		if err := s.t.gone(&bpf.SpliffEvHdr{Tgid: pid, Time: now}, format.EndExit); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // finish names what never arrived and closes the session. The context's cause is
 // the reason, unless the command ended by itself.
 func (s *Session) finish(ctx context.Context, now *bpf.SpliffEvHdr) error {
@@ -378,28 +336,6 @@ func (s *Session) Info() format.Session { return s.info }
 
 // Targets lists the libraries found so far, those without probes included.
 func (s *Session) Targets() []Target { return s.libs.list() }
-
-// Stats returns the counts so far.
-func (s *Session) Stats() Stats {
-	sum, missed := s.k.totals()
-	st := Stats{Events: s.t.events.Load(), Bytes: s.t.bytes.Load(), Conns: s.t.total.Load(), Procs: int(s.t.nprocs.Load()),
-		Causes: map[format.DropCause]uint64{}}
-	for bit, cause := range map[bpf.SpliffLoss]format.DropCause{
-		bpf.SpliffLossLOSS_RING: format.DropRingFull, bpf.SpliffLossLOSS_FAULT: format.DropFault, bpf.SpliffLossLOSS_SNAPLEN: format.DropSnaplen,
-		bpf.SpliffLossLOSS_STATE: format.DropNoState, bpf.SpliffLossLOSS_CONTROL: format.DropControl, bpf.SpliffLossLOSS_NEST: format.DropNoState,
-	} {
-		st.LostEvents += sum.LostEvents[bit]
-		st.LostBytes += sum.LostBytes[bit]
-		if sum.LostEvents[bit] > 0 {
-			st.Causes[cause] += sum.LostEvents[bit]
-		}
-	}
-	if missed > 0 {
-		st.Causes[format.DropMissed] = missed
-		st.LostEvents += missed
-	}
-	return st
-}
 
 // ChildExit returns the exit code of the started command once it has ended.
 func (s *Session) ChildExit() (code int, ok bool) { return s.child.exit() }

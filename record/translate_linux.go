@@ -340,14 +340,12 @@ func (t *translator) settle(now uint64) error {
 	return nil
 }
 
-// causeOf picks the cause that matters most when a gap has several.
+// causeOf picks the cause that matters most when a gap has several: the order of
+// lossCauses.
 func causeOf(lost uint8) format.DropCause {
-	for _, c := range []struct {
-		bit   bpf.SpliffLoss
-		cause format.DropCause
-	}{{bpf.SpliffLossLOSS_RING, format.DropRingFull}, {bpf.SpliffLossLOSS_FAULT, format.DropFault}, {bpf.SpliffLossLOSS_SNAPLEN, format.DropSnaplen}} {
-		if lost&(1<<c.bit) != 0 {
-			return c.cause
+	for _, l := range lossCauses {
+		if l.located && lost&(1<<l.bit) != 0 {
+			return l.cause
 		}
 	}
 	return format.DropUnknown

@@ -1,0 +1,83 @@
+//go:build amd64 || arm64
+
+package record
+
+import (
+	"github.com/NoFear0411/spliff/bpf"
+	"github.com/NoFear0411/spliff/format"
+)
+
+// lossCauses names the kernel side's causes of loss as the session does. located
+// causes show up as a jump of a connection's stream offset and are told there;
+// the others belong to no connection and are told by count.
+var lossCauses = [...]struct {
+	bit     bpf.SpliffLoss
+	cause   format.DropCause
+	located bool
+}{
+	{bpf.SpliffLossLOSS_RING, format.DropRingFull, true},
+	{bpf.SpliffLossLOSS_FAULT, format.DropFault, true},
+	{bpf.SpliffLossLOSS_SNAPLEN, format.DropSnaplen, true},
+	{bpf.SpliffLossLOSS_STATE, format.DropNoState, false},
+	{bpf.SpliffLossLOSS_CONTROL, format.DropControl, false},
+	{bpf.SpliffLossLOSS_NEST, format.DropNoState, false},
+}
+
+// reportLoss emits a DROP for every loss that no connection's stream offsets show.
+func (s *Session) reportLoss(now uint64) error {
+	sum, missed := s.k.totals()
+	for _, l := range lossCauses {
+		d := format.Drop{Cause: l.cause, Events: sum.LostEvents[l.bit] - s.told.LostEvents[l.bit], Bytes: sum.LostBytes[l.bit] - s.told.LostBytes[l.bit]}
+		if l.located || d.Events == 0 {
+			continue
+		}
+		if err := s.t.dropGlobal(now, d); err != nil {
+			return err
+		}
+		if l.bit == bpf.SpliffLossLOSS_CONTROL {
+			if err := s.sweep(now); err != nil {
+				return err
+			}
+		}
+	}
+	s.told = sum
+	if missed > s.missed {
+		d := format.Drop{Cause: format.DropMissed, Events: missed - s.missed}
+		s.missed = missed
+		return s.t.dropGlobal(now, d)
+	}
+	return nil
+}
+
+// sweep ends what a lost exit event would leave open for ever.
+func (s *Session) sweep(now uint64) error {
+	for pid := range s.t.procs {
+		if s.t.proc.exists(pid) {
+			continue
+		}
+		if err := s.t.gone(&bpf.SpliffEvHdr{Tgid: pid, Time: now}, format.EndExit); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Stats returns the counts so far.
+func (s *Session) Stats() Stats {
+	sum, missed := s.k.totals()
+	st := Stats{Events: s.t.events.Load(), Bytes: s.t.bytes.Load(), Conns: s.t.total.Load(), Procs: int(s.t.nprocs.Load()),
+		Causes: map[format.DropCause]uint64{}}
+	for _, l := range lossCauses {
+		st.LostEvents += sum.LostEvents[l.bit]
+		st.LostBytes += sum.LostBytes[l.bit]
+		if n := sum.LostEvents[l.bit]; n > 0 {
+			st.Causes[l.cause] += n
+		}
+	}
+	if missed > 0 {
+		st.Causes[format.DropMissed] = missed
+		st.LostEvents += missed
+	}
+	return st
+}
+
