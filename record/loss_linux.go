@@ -80,4 +80,3 @@ func (s *Session) Stats() Stats {
 	}
 	return st
 }
-
