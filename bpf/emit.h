@@ -31,12 +31,14 @@ static __always_inline void count_loss(enum loss why, __u64 events, __u64 bytes)
 }
 
 /* A wake-up costs ten times a sample, so the reader is woken only when the ring
- * is filling up, and at most once a millisecond; else its own timer drains it. */
+ * is filling up, at most once a millisecond while there is room; else its own
+ * timer drains it. */
 static __always_inline __u64 wake(__u64 now)
 {
-	if (bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) < wake_bytes)
+	__u64 waits = bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA);
+	if (waits < wake_bytes)
 		return BPF_RB_NO_WAKEUP;
-	if (now - last_wake < 1000000)
+	if (waits < 2 * wake_bytes && now - last_wake < 1000000)
 		return BPF_RB_NO_WAKEUP;
 	last_wake = now;
 	return BPF_RB_FORCE_WAKEUP;
@@ -66,20 +68,19 @@ static __always_inline void emit_bare(enum ev_kind kind, __u64 now, __u64 flags)
 	bpf_ringbuf_submit(h, flags);
 }
 
-/* Says who the process is before its first event. */
-static __always_inline void emit_proc(__u64 now)
+/* Says who the process is before its first event. False: no room; it will be tried
+ * again, so it is not a loss. */
+static __always_inline bool emit_proc(__u64 now)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
 	__u64 start = BPF_CORE_READ(task, group_leader, start_boottime);
 	__u64 *known = bpf_map_lookup_elem(&procs, &tgid);
 	if (known && *known == start)
-		return;
+		return true;
 	struct ev_proc *p = bpf_ringbuf_reserve(&ring, sizeof(*p), 0);
-	if (!p) {
-		count_loss(LOSS_CONTROL, 1, 0);
-		return;
-	}
+	if (!p)
+		return false;
 	fill_hdr(&p->hdr, EV_PROC, 0, now);
 	p->start = start;
 	p->cgroup = bpf_get_current_cgroup_id();
@@ -101,17 +102,19 @@ static __always_inline void emit_proc(__u64 now)
 	}
 	bpf_ringbuf_submit(p, BPF_RB_NO_WAKEUP);
 	bpf_map_update_elem(&procs, &tgid, &start, BPF_ANY);
+	return true;
 }
 
-/* Says what is known of a connection, if that has changed. */
+/* Says what is known of a connection, if that has changed. Without room the
+ * connection stays dirty and its next call says it. */
 static __always_inline void emit_conn(struct conn_key *k, struct conn *c, __u64 now)
 {
-	if (!c->dirty)
+	if (!c->dirty || !emit_proc(now))
 		return;
-	emit_proc(now);
+	c->dirty = 0; /* first: what another thread changes from here on is said again */
 	struct ev_conn *e = bpf_ringbuf_reserve(&ring, sizeof(*e), 0);
 	if (!e) {
-		count_loss(LOSS_CONTROL, 1, 0);
+		c->dirty = 1;
 		return;
 	}
 	fill_hdr(&e->hdr, EV_CONN, c->id, now);
@@ -125,21 +128,26 @@ static __always_inline void emit_conn(struct conn_key *k, struct conn *c, __u64 
 	e->probe = c->probe;
 	__builtin_memcpy(e->alpn, c->alpn, ALPN_LEN);
 	bpf_ringbuf_submit(e, BPF_RB_NO_WAKEUP);
-	c->dirty = 0;
 	c->announced = 1;
 }
 
-static __always_inline void emit_end(struct conn_key *k, struct conn *c, __u8 reason, __u64 now)
+/* Says that a session object is gone. False: no room; the connection is marked as
+ * ended and stays in the table, where user space finds it. */
+static __always_inline bool emit_end(struct conn_key *k, struct conn *c, __u8 reason, __u64 now)
 {
-	__u8 failed = c->hs_start && !c->hs_done && !c->off[0] && !c->off[1];
-	if (failed)
-		emit_conn(k, c, now); /* a failed handshake is worth telling although no byte came */
-	if (!c->announced)
-		return;
-	struct ev_end *e = bpf_ringbuf_reserve(&ring, sizeof(*e), 0);
+	bool moved = c->off[0] || c->off[1];
+	bool failed = c->hs_start && !c->hs_done && !moved;
+	if (!c->announced) {
+		/* A failed handshake is worth telling although no byte came. */
+		if (!moved && !failed)
+			return true;
+		emit_conn(k, c, now);
+	}
+	struct ev_end *e = c->announced ? bpf_ringbuf_reserve(&ring, sizeof(*e), 0) : 0;
 	if (!e) {
 		count_loss(LOSS_CONTROL, 1, 0);
-		return;
+		c->ended = reason;
+		return false;
 	}
 	fill_hdr(&e->hdr, EV_END, c->id, now);
 	e->off[0] = c->off[0];
@@ -149,8 +157,11 @@ static __always_inline void emit_end(struct conn_key *k, struct conn *c, __u8 re
 	e->reason = reason;
 	e->shutdown = c->shutdown;
 	e->handshake = failed;
+	e->cause[0] = c->cause[0];
+	e->cause[1] = c->cause[1];
 	__builtin_memset(e->pad, 0, sizeof(e->pad));
 	bpf_ringbuf_submit(e, BPF_RB_NO_WAKEUP);
+	return true;
 }
 
 /* One call's plaintext on its way into the ring, piece by piece. */

@@ -38,9 +38,10 @@ enum loss {
 	LOSS_FAULT = 1,   /* the process's memory could not be read */
 	LOSS_SNAPLEN = 2, /* cut on purpose */
 	LOSS_STATE = 3,   /* no room in a table */
-	LOSS_CONTROL = 4, /* an event without payload did not get through; it is sent again where it can be */
+	LOSS_CONTROL = 4, /* an event without payload did not get through and is not sent again */
 	LOSS_NEST = 5,    /* calls nested deeper than the frame stack */
-	LOSS_N = 6,
+	LOSS_LENGTH = 6,  /* the length of a call could not be read: how much is missing is not known */
+	LOSS_N = 7,
 };
 
 struct ev_hdr {
@@ -91,7 +92,8 @@ struct ev_end {
 	__u8 reason; /* as format.EndReason */
 	__u8 shutdown;
 	__u8 handshake; /* 1: a handshake began and never ended */
-	__u8 pad[5];
+	__u8 cause[2];  /* as ev_data.lost, of what came after the last DATA */
+	__u8 pad[3];
 };
 
 struct ev_handshake {
@@ -133,7 +135,8 @@ struct conn {
 	__u8 role, mid, dirty, hs_done;
 	__u8 shutdown, alpn_len, probe, announced;
 	__u8 cause[2]; /* causes of loss since the last DATA */
-	__u8 pad2[6];
+	__u8 ended;    /* EndReason: it is over, but EV_END found no room; user space looks for these */
+	__u8 pad2[5];
 	__u8 alpn[ALPN_LEN];
 };
 

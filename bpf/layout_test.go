@@ -28,7 +28,7 @@ var layouts = []struct {
 	{"tuple", SpliffTuple{}, 40},
 	{"conn", SpliffConn{}, 152},
 	{"conn_key", SpliffConnKey{}, 16},
-	{"counts", SpliffCounts{}, 120},
+	{"counts", SpliffCounts{}, 136},
 }
 
 func objects(t *testing.T) map[string]*ebpf.CollectionSpec {
@@ -104,7 +104,8 @@ func padding(s *btf.Struct) string {
 // TestPrograms pins what record attaches by name, and that nothing else is loaded.
 func TestPrograms(t *testing.T) {
 	want := map[string]string{
-		"call_enter": "uprobe.multi", "call_return": "uprobe.multi", "session_new": "uprobe.multi",
+		"call_enter": "uprobe.multi", "call_return": "uprobe.multi", "call_session": "uprobe.multi",
+		"new_return": "uprobe.multi", "new_session": "uprobe.multi",
 		"session_touch": "uprobe.multi", "files_mapped": "uprobe.multi",
 		"sock_sent": "tp_btf/sock_send_length", "sock_received": "tp_btf/sock_recv_length",
 		"forked": "tp_btf/sched_process_fork", "execed": "tp_btf/sched_process_exec", "exited": "tp_btf/sched_process_exit",

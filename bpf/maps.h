@@ -18,6 +18,11 @@ const volatile __u64 wake_bytes = 16 << 20; /* wake the reader when this much wa
 const volatile __u32 snaplen = 0;       /* most bytes copied of one call; 0: all */
 const volatile __u32 plain_reserve = 0; /* 1: don't use dynptr copies (tests, kernels before 6.16) */
 
+/* Set by record while running: everything stops at one moment, before probes come
+ * off one after the other. Else a session could be seen to end whose last bytes
+ * were not. */
+volatile __u32 stopped = 0;
+
 __u64 next_conn = 0;
 __u64 last_wake = 0;
 

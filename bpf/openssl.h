@@ -52,19 +52,27 @@ static __always_inline void key_of(struct conn_key *k, __u64 ssl)
 	k->pad = 0;
 }
 
-/* Entry of a call that may move bytes, or whose out-arguments are wanted. */
-SEC("uprobe.multi")
-int call_enter(struct pt_regs *ctx)
+/* How far the stack pointer has moved when a return probe runs: the call's return
+ * address is off the stack on x86 and never was on it on arm64. */
+#if defined(__TARGET_ARCH_x86)
+#define RET_POPS 8
+#else
+#define RET_POPS 0
+#endif
+
+/* Entry of a call that may move bytes, or whose out-arguments are wanted. Returns 1
+ * when its return is of no interest. */
+static __always_inline int entered(struct pt_regs *ctx)
 {
 	__u64 now = bpf_ktime_get_ns();
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct task_state *t = bpf_task_storage_get(&tasks, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (!t) {
 		count_loss(LOSS_STATE, 1, 0);
-		return 0;
+		return 1;
 	}
 	if (!traced(t))
-		return 0;
+		return 1;
 	__u64 sp = PT_REGS_SP(ctx);
 	__u32 d = t->depth;
 	/* A frame at or below our own stack pointer was left without a return (longjmp, a lost probe). */
@@ -72,7 +80,7 @@ int call_enter(struct pt_regs *ctx)
 		d--;
 	if (d >= FRAMES) {
 		count_loss(LOSS_NEST, 1, 0);
-		return 0;
+		return 1;
 	}
 	struct frame *f = &t->frames[d & (FRAMES - 1)];
 	__u64 what = bpf_get_attach_cookie(ctx);
@@ -89,6 +97,18 @@ int call_enter(struct pt_regs *ctx)
 	f->what = what;
 	t->depth = d + 1;
 	return 0;
+}
+
+/* The connection of a session object, made now if it is not known. One that has
+ * ended without room for saying so gets another chance to say it first. */
+static __always_inline struct conn *conn_at(struct conn_key *k, __u64 cookie, bool mid, __u64 now)
+{
+	struct conn *c = bpf_map_lookup_elem(&conns, k);
+	if (c && !c->ended)
+		return c;
+	if (c)
+		emit_end(k, c, c->ended, now);
+	return conn_new(k, cookie, mid);
 }
 
 /* First link wins: SSL_set_fd on a live session is rare, and then the bytes
@@ -112,15 +132,13 @@ static __always_inline void moved(struct conn_key *k, struct frame *f, long rc, 
 		return;
 	__u64 n = (__u32)rc;
 	if (HOW(f->what) != H_RETURN && bpf_probe_read_user(&n, sizeof(n), (void *)f->out)) {
-		count_loss(LOSS_FAULT, 1, 0);
+		count_loss(LOSS_LENGTH, 1, 0);
 		return;
 	}
 	/* More than was asked for means the argument table does not fit this library: copy nothing. */
 	if (!n || n > (HOW(f->what) == H_RETURN ? (__u32)f->num : f->num) || n > 0x7fffffff)
 		return;
-	struct conn *c = bpf_map_lookup_elem(&conns, k);
-	if (!c)
-		c = conn_new(k, f->what, true);
+	struct conn *c = conn_at(k, f->what, true, now);
 	if (!c) {
 		count_loss(LOSS_STATE, 1, n);
 		return;
@@ -132,9 +150,7 @@ static __always_inline void moved(struct conn_key *k, struct frame *f, long rc, 
 
 static __always_inline void shook(struct conn_key *k, struct frame *f, long rc, __u64 now)
 {
-	struct conn *c = bpf_map_lookup_elem(&conns, k);
-	if (!c)
-		c = conn_new(k, f->what, false);
+	struct conn *c = conn_at(k, f->what, false, now);
 	if (!c)
 		return;
 	take_link(c, f);
@@ -175,20 +191,57 @@ static __always_inline void selected(struct conn_key *k, struct frame *f)
 	c->dirty = 1;
 }
 
-SEC("uprobe.multi")
-int call_return(struct pt_regs *ctx)
+static __always_inline void unpaired(void)
+{
+	struct counts *n = my_counts();
+	if (n)
+		__sync_fetch_and_add(&n->unpaired, 1);
+}
+
+/* Finds the frame that a return belongs to and takes it off. Frames above it were
+ * left without a return. The stack pointer decides, not the order of events: a
+ * frame of another call would lend its buffer to this call's length. */
+static __always_inline struct frame *leave(struct task_state *t, __u64 what, __u64 sp)
+{
+	__u32 d = t->depth;
+	if (!d || d > FRAMES)
+		return 0;
+	for (int i = 1; i < FRAMES; i++)
+		if (d > 1 && t->frames[(d - 1) & (FRAMES - 1)].sp < sp)
+			d--;
+	asm volatile("" : "+r"(d));
+	struct frame *f = &t->frames[(d - 1) & (FRAMES - 1)];
+	if (f->sp != sp || WHAT(f->what) != WHAT(what)) {
+		unpaired();
+		return 0;
+	}
+	t->depth = d - 1;
+	return f;
+}
+
+static __always_inline int left(struct pt_regs *ctx)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct task_state *t = bpf_task_storage_get(&tasks, task, 0, 0);
-	if (!t || !t->depth || t->depth > FRAMES)
+	if (!t || stopped)
 		return 0;
 	__u64 what = bpf_get_attach_cookie(ctx);
-	struct frame *f = &t->frames[(t->depth - 1) & (FRAMES - 1)];
-	if (WHAT(f->what) != WHAT(what)) {
-		struct counts *n = my_counts();
-		if (n)
-			__sync_fetch_and_add(&n->unpaired, 1);
+	struct frame *f = leave(t, what, PT_REGS_SP(ctx) - RET_POPS);
+	if (!f)
 		return 0;
+	__u32 d = t->depth;
+	struct frame *outer = 0;
+	if (d && d < FRAMES) {
+		asm volatile("" : "+r"(d));
+		outer = &t->frames[(d - 1) & (FRAMES - 1)];
+		/* TLS inside TLS: the inner call's socket carries the outer session too. */
+		if (!outer->cookie && f->cookie) {
+			outer->cookie = f->cookie;
+			outer->tuple = f->tuple;
+		}
+		/* One form of a function calling another, both probed: the outer call tells it. */
+		if (outer->ssl == f->ssl && WHAT(outer->what) == WHAT(what))
+			return 0;
 	}
 	__u64 now = bpf_ktime_get_ns();
 	struct conn_key k;
@@ -200,34 +253,66 @@ int call_return(struct pt_regs *ctx)
 		selected(&k, f);
 	else
 		moved(&k, f, rc, now);
-	t->depth--;
-	/* TLS inside TLS: the inner call's socket carries the outer session too. */
-	if (t->depth && t->depth < FRAMES) {
-		struct frame *outer = &t->frames[(t->depth - 1) & (FRAMES - 1)];
-		if (!outer->cookie && f->cookie) {
-			outer->cookie = f->cookie;
-			outer->tuple = f->tuple;
-		}
-	}
 	return 0;
 }
 
-/* SSL_new returned a session: whatever was at that address is gone. */
+/* Up to Linux 6.12 entry and return are two probes, and every process that calls
+ * the function has its return address replaced. */
 SEC("uprobe.multi")
-int session_new(struct pt_regs *ctx)
+int call_enter(struct pt_regs *ctx)
 {
-	__u64 ssl = PT_REGS_RC(ctx), now = bpf_ktime_get_ns();
+	entered(ctx);
+	return 0;
+}
+
+SEC("uprobe.multi")
+int call_return(struct pt_regs *ctx)
+{
+	return left(ctx);
+}
+
+/* kernel/trace/bpf_trace.c, since 6.13: one probe for both, and what its entry does
+ * not want leaves no trace in the process. */
+extern bool bpf_session_is_return(void) __ksym __weak;
+
+SEC("uprobe.multi")
+int call_session(struct pt_regs *ctx)
+{
+	return bpf_session_is_return() ? left(ctx) : entered(ctx);
+}
+
+static __always_inline struct task_state *wanted(void)
+{
 	struct task_state *t = bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), 0,
 						    BPF_LOCAL_STORAGE_GET_F_CREATE);
-	if (!ssl || !t || !traced(t))
+	return t && traced(t) ? t : 0;
+}
+
+/* SSL_new returned a session: whatever was at that address is gone. */
+static __always_inline int made(struct pt_regs *ctx)
+{
+	__u64 ssl = PT_REGS_RC(ctx);
+	if (!ssl || !wanted())
 		return 0;
 	struct conn_key k;
 	key_of(&k, ssl);
 	struct conn *old = bpf_map_lookup_elem(&conns, &k);
 	if (old)
-		emit_end(&k, old, 4, now); /* EndReuse */
+		emit_end(&k, old, old->ended ? old->ended : 4 /* EndReuse */, bpf_ktime_get_ns());
 	conn_new(&k, bpf_get_attach_cookie(ctx), false);
 	return 0;
+}
+
+SEC("uprobe.multi")
+int new_return(struct pt_regs *ctx)
+{
+	return made(ctx);
+}
+
+SEC("uprobe.multi")
+int new_session(struct pt_regs *ctx)
+{
+	return bpf_session_is_return() ? made(ctx) : !wanted();
 }
 
 /* Calls that tell something of a session by being made. */
@@ -237,12 +322,12 @@ int session_touch(struct pt_regs *ctx)
 	struct conn_key k;
 	key_of(&k, PT_REGS_PARM1(ctx));
 	struct conn *c = bpf_map_lookup_elem(&conns, &k);
-	if (!c)
+	if (!c || c->ended || stopped)
 		return 0;
 	__u64 now = bpf_ktime_get_ns(), cookie = bpf_get_attach_cookie(ctx);
 	switch (WHAT(cookie)) {
 	case W_UP_REF:
-		c->refs++;
+		__sync_fetch_and_add(&c->refs, 1); /* the only call that needs no lock of the program's */
 		break;
 	case W_SHUTDOWN:
 		c->shutdown = 1;
@@ -253,20 +338,26 @@ int session_touch(struct pt_regs *ctx)
 		c->dirty = 1;
 		break;
 	case W_FREE:
-		if (c->refs) {
-			c->refs--;
+		if ((__s32)__sync_fetch_and_sub(&c->refs, 1) > 0)
 			break;
-		}
-		emit_end(&k, c, 1, now); /* EndFree */
-		bpf_map_delete_elem(&conns, &k);
+		c->refs = 0;
+		if (emit_end(&k, c, 1, now)) /* EndFree */
+			bpf_map_delete_elem(&conns, &k);
 		break;
-	case W_CLEAR:
+	case W_CLEAR: {
 		/* Made ready for another connection, in place. */
 		if (!c->off[0] && !c->off[1] && !c->hs_start)
 			break;
+		__u32 refs = c->refs;
+		__u8 role = c->role;
 		emit_end(&k, c, 1, now);
-		conn_new(&k, cookie, false);
+		c = conn_new(&k, cookie, false);
+		if (c) {
+			c->refs = refs;
+			c->role = role;
+		}
 		break;
+	}
 	}
 	return 0;
 }

@@ -32,7 +32,8 @@ type SpliffConn struct {
 	Probe     uint8
 	Announced uint8
 	Cause     [2]uint8
-	Pad2      [6]uint8
+	Ended     uint8
+	Pad2      [5]uint8
 	Alpn      [32]uint8
 }
 
@@ -47,8 +48,8 @@ type SpliffCounts struct {
 	_          structs.HostLayout
 	Events     uint64
 	Bytes      uint64
-	LostEvents [6]uint64
-	LostBytes  [6]uint64
+	LostEvents [7]uint64
+	LostBytes  [7]uint64
 	Unpaired   uint64
 }
 
@@ -90,7 +91,8 @@ type SpliffEvEnd struct {
 	Reason    uint8
 	Shutdown  uint8
 	Handshake uint8
-	Pad       [5]uint8
+	Cause     [2]uint8
+	Pad       [3]uint8
 }
 
 type SpliffEvHandshake struct {
@@ -154,7 +156,8 @@ const (
 	SpliffLossLOSS_STATE   SpliffLoss = 3
 	SpliffLossLOSS_CONTROL SpliffLoss = 4
 	SpliffLossLOSS_NEST    SpliffLoss = 5
-	SpliffLossLOSS_N       SpliffLoss = 6
+	SpliffLossLOSS_LENGTH  SpliffLoss = 6
+	SpliffLossLOSS_N       SpliffLoss = 7
 )
 
 type SpliffTaskState struct {
@@ -214,11 +217,13 @@ const (
 	SpliffMapTotals          = "totals"
 	SpliffProgCallEnter      = "call_enter"
 	SpliffProgCallReturn     = "call_return"
+	SpliffProgCallSession    = "call_session"
 	SpliffProgExeced         = "execed"
 	SpliffProgExited         = "exited"
 	SpliffProgFilesMapped    = "files_mapped"
 	SpliffProgForked         = "forked"
-	SpliffProgSessionNew     = "session_new"
+	SpliffProgNewReturn      = "new_return"
+	SpliffProgNewSession     = "new_session"
 	SpliffProgSessionTouch   = "session_touch"
 	SpliffProgSockReceived   = "sock_received"
 	SpliffProgSockSent       = "sock_sent"
@@ -240,6 +245,7 @@ const (
 	SpliffVarPlainReserve    = "plain_reserve"
 	SpliffVarSelfTgid        = "self_tgid"
 	SpliffVarSnaplen         = "snaplen"
+	SpliffVarStopped         = "stopped"
 	SpliffVarWakeBytes       = "wake_bytes"
 )
 
@@ -287,11 +293,13 @@ type SpliffSpecs struct {
 type SpliffProgramSpecs struct {
 	CallEnter    *ebpf.ProgramSpec `ebpf:"call_enter"`
 	CallReturn   *ebpf.ProgramSpec `ebpf:"call_return"`
+	CallSession  *ebpf.ProgramSpec `ebpf:"call_session"`
 	Execed       *ebpf.ProgramSpec `ebpf:"execed"`
 	Exited       *ebpf.ProgramSpec `ebpf:"exited"`
 	FilesMapped  *ebpf.ProgramSpec `ebpf:"files_mapped"`
 	Forked       *ebpf.ProgramSpec `ebpf:"forked"`
-	SessionNew   *ebpf.ProgramSpec `ebpf:"session_new"`
+	NewReturn    *ebpf.ProgramSpec `ebpf:"new_return"`
+	NewSession   *ebpf.ProgramSpec `ebpf:"new_session"`
 	SessionTouch *ebpf.ProgramSpec `ebpf:"session_touch"`
 	SockReceived *ebpf.ProgramSpec `ebpf:"sock_received"`
 	SockSent     *ebpf.ProgramSpec `ebpf:"sock_sent"`
@@ -331,6 +339,7 @@ type SpliffVariableSpecs struct {
 	PlainReserve    *ebpf.VariableSpec `ebpf:"plain_reserve"`
 	SelfTgid        *ebpf.VariableSpec `ebpf:"self_tgid"`
 	Snaplen         *ebpf.VariableSpec `ebpf:"snaplen"`
+	Stopped         *ebpf.VariableSpec `ebpf:"stopped"`
 	WakeBytes       *ebpf.VariableSpec `ebpf:"wake_bytes"`
 }
 
@@ -395,6 +404,7 @@ type SpliffVariables struct {
 	PlainReserve    *ebpf.Variable `ebpf:"plain_reserve"`
 	SelfTgid        *ebpf.Variable `ebpf:"self_tgid"`
 	Snaplen         *ebpf.Variable `ebpf:"snaplen"`
+	Stopped         *ebpf.Variable `ebpf:"stopped"`
 	WakeBytes       *ebpf.Variable `ebpf:"wake_bytes"`
 }
 
@@ -404,11 +414,13 @@ type SpliffVariables struct {
 type SpliffPrograms struct {
 	CallEnter    *ebpf.Program `ebpf:"call_enter"`
 	CallReturn   *ebpf.Program `ebpf:"call_return"`
+	CallSession  *ebpf.Program `ebpf:"call_session"`
 	Execed       *ebpf.Program `ebpf:"execed"`
 	Exited       *ebpf.Program `ebpf:"exited"`
 	FilesMapped  *ebpf.Program `ebpf:"files_mapped"`
 	Forked       *ebpf.Program `ebpf:"forked"`
-	SessionNew   *ebpf.Program `ebpf:"session_new"`
+	NewReturn    *ebpf.Program `ebpf:"new_return"`
+	NewSession   *ebpf.Program `ebpf:"new_session"`
 	SessionTouch *ebpf.Program `ebpf:"session_touch"`
 	SockReceived *ebpf.Program `ebpf:"sock_received"`
 	SockSent     *ebpf.Program `ebpf:"sock_sent"`
@@ -418,11 +430,13 @@ func (p *SpliffPrograms) Close() error {
 	return _SpliffClose(
 		p.CallEnter,
 		p.CallReturn,
+		p.CallSession,
 		p.Execed,
 		p.Exited,
 		p.FilesMapped,
 		p.Forked,
-		p.SessionNew,
+		p.NewReturn,
+		p.NewSession,
 		p.SessionTouch,
 		p.SockReceived,
 		p.SockSent,

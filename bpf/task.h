@@ -58,6 +58,8 @@ static __always_inline bool named(struct task_state *t)
  * is copied. Every kind of filter that was given must name the process. */
 static __always_inline bool traced(struct task_state *t)
 {
+	if (stopped)
+		return false;
 	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
 	if (tgid == self_tgid)
 		return false;
@@ -88,13 +90,19 @@ SEC("tp_btf/sched_process_exec")
 int BPF_PROG(execed, struct task_struct *task)
 {
 	__u32 tgid = task->tgid;
-	struct task_state *t = bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), 0, 0);
-	if (t)
-		t->depth = 0;
+	struct task_state *t = bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), 0,
+						    BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!t || stopped)
+		return 0;
+	t->depth = 0; /* the calls that were in progress are gone with the old program */
+	__u64 now = bpf_ktime_get_ns();
+	/* The new program may come with a dynamic linker that nobody watches yet. */
+	if (traced(t))
+		emit_bare(EV_LOAD, now, BPF_RB_FORCE_WAKEUP);
 	if (!bpf_map_lookup_elem(&procs, &tgid))
 		return 0;
 	bpf_map_delete_elem(&procs, &tgid); /* the next event introduces the new program */
-	emit_bare(EV_EXEC, bpf_ktime_get_ns(), BPF_RB_NO_WAKEUP);
+	emit_bare(EV_EXEC, now, BPF_RB_NO_WAKEUP);
 	return 0;
 }
 
@@ -103,7 +111,7 @@ SEC("tp_btf/sched_process_exit")
 int BPF_PROG(exited, struct task_struct *task)
 {
 	__u32 tgid = task->tgid;
-	if (task->signal->live.counter > 0)
+	if (stopped || task->signal->live.counter > 0)
 		return 0;
 	if (need)
 		bpf_map_delete_elem(&targets, &tgid);

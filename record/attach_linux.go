@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"sync"
@@ -27,14 +28,15 @@ const (
 // kernel holds the loaded programs and every link. Dropping a link would detach
 // it at the next garbage collection, so all of them are kept until Close.
 type kernel struct {
-	objs bpf.SpliffObjects
-	pids []uint32 // attach to these processes only; none for all
+	coll    *ebpf.Collection
+	session bool     // entry and return are one probe (Linux 6.13)
+	pids    []uint32 // attach to these processes only; none for all
 
 	mu    sync.Mutex
-	links []link.Link
+	links []io.Closer
 }
 
-func (k *kernel) keep(l link.Link) {
+func (k *kernel) keep(l io.Closer) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.links = append(k.links, l)
@@ -49,12 +51,16 @@ func loadKernel(o Options, ringBytes int) (*kernel, error) {
 	if err := configure(spec, o, ringBytes); err != nil {
 		return nil, err
 	}
-	k := &kernel{pids: o.PIDs} // other processes then don't even trap
-	if err := spec.LoadAndAssign(&k.objs, nil); err != nil {
+	k := &kernel{
+		pids:    o.PIDs, // other processes then don't even trap
+		session: !o.PlainReturn && kernelHas("bpf_session_is_return"),
+	}
+	k.choose(spec)
+	if k.coll, err = ebpf.NewCollection(spec); err != nil {
 		return nil, kernelError("load BPF programs", err)
 	}
-	for _, p := range []*ebpf.Program{k.objs.Forked, k.objs.Execed, k.objs.Exited, k.objs.SockSent, k.objs.SockReceived} {
-		l, err := link.AttachTracing(link.TracingOptions{Program: p})
+	for _, p := range []string{"forked", "execed", "exited", "sock_sent", "sock_received"} {
+		l, err := link.AttachTracing(link.TracingOptions{Program: k.coll.Programs[p]})
 		if err != nil {
 			k.Close()
 			return nil, kernelError("attach tracepoints", err)
@@ -62,6 +68,21 @@ func loadKernel(o Options, ringBytes int) (*kernel, error) {
 		k.keep(l)
 	}
 	return k, nil
+}
+
+// choose leaves in spec the programs that this kernel's kind of return probe needs.
+func (k *kernel) choose(spec *ebpf.CollectionSpec) {
+	if !k.session {
+		delete(spec.Programs, "call_session")
+		delete(spec.Programs, "new_session")
+		return
+	}
+	for _, p := range []string{"call_enter", "call_return", "new_return"} {
+		delete(spec.Programs, p)
+	}
+	for _, p := range []string{"call_session", "new_session"} {
+		spec.Programs[p].AttachType = attachUprobeSession
+	}
 }
 
 // configure sets the constants of maps.h.
@@ -121,26 +142,32 @@ func kernelError(what string, err error) error {
 	return fmt.Errorf("%s: %w", what, err)
 }
 
+// named returns what a process was asked for by.
+func (k *kernel) named(pid uint32) (has uint32, err error) {
+	if err := k.coll.Maps["targets"].Lookup(pid, &has); err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
+		return 0, fmt.Errorf("filter process %d: %w", pid, err)
+	}
+	return has, nil
+}
+
 // name adds to what a process was asked for by.
 func (k *kernel) name(pid, how uint32) error {
-	var has uint32
-	if err := k.objs.Targets.Lookup(pid, &has); err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
-		return fmt.Errorf("filter process %d: %w", pid, err)
+	has, err := k.named(pid)
+	if err != nil {
+		return err
 	}
-	if err := k.objs.Targets.Put(pid, has|how); err != nil {
+	if err := k.coll.Maps["targets"].Put(pid, has|how); err != nil {
 		return fmt.Errorf("filter process %d: %w", pid, err)
 	}
 	return nil
 }
 
-func (k *kernel) unname(pid uint32) { k.objs.Targets.Delete(pid) }
+func (k *kernel) unname(pid uint32) { k.coll.Maps["targets"].Delete(pid) }
 
-// attach puts the probes of a library onto the file at path. The links belong to k.
-func (k *kernel) attach(path string, lib uint8, sites []site) error {
-	ex, err := link.OpenExecutable(path)
-	if err != nil {
-		return fmt.Errorf("open %s: %w", path, err)
-	}
+// attach puts the probes of a library onto the file that m has open. The file is
+// named by our own descriptor: the path of another process's mapping could lead to
+// another file by now, and a breakpoint in the wrong place breaks whoever runs it.
+func (k *kernel) attach(m *image, lib uint8, sites []site) error {
 	pids := k.pids
 	if len(pids) == 0 {
 		pids = []uint32{0}
@@ -150,15 +177,9 @@ func (k *kernel) attach(path string, lib uint8, sites []site) error {
 			if len(g.at) == 0 {
 				continue
 			}
-			opts := &link.UprobeMultiOptions{Addresses: g.at, Cookies: g.cookies, PID: pid}
-			var l link.Link
-			if g.ret {
-				l, err = ex.UretprobeMulti(nil, g.prog, opts)
-			} else {
-				l, err = ex.UprobeMulti(nil, g.prog, opts)
-			}
+			l, err := g.link(m, k.coll.Programs[g.prog], pid)
 			if err != nil {
-				return kernelError("attach to "+path, err)
+				return kernelError("attach to "+m.path, err)
 			}
 			k.keep(l)
 		}
@@ -168,17 +189,47 @@ func (k *kernel) attach(path string, lib uint8, sites []site) error {
 
 // group is what one multi-uprobe link holds: one program on many places.
 type group struct {
-	prog    *ebpf.Program
-	ret     bool
+	prog    string
+	kind    linkKind
 	at      []uint64
 	cookies []uint64
 }
 
+type linkKind uint8
+
+const (
+	linkEntry linkKind = iota
+	linkReturn
+	linkSession
+)
+
+func (g group) link(m *image, prog *ebpf.Program, pid uint32) (io.Closer, error) {
+	if g.kind == linkSession {
+		return uprobeSession(m.fdPath(), prog, g.at, g.cookies, pid)
+	}
+	ex, err := link.OpenExecutable(m.fdPath())
+	if err != nil {
+		return nil, err
+	}
+	opts := &link.UprobeMultiOptions{Addresses: g.at, Cookies: g.cookies, PID: pid}
+	if g.kind == linkReturn {
+		return ex.UretprobeMulti(nil, prog, opts)
+	}
+	return ex.UprobeMulti(nil, prog, opts)
+}
+
+// groups sorts sites by the program that goes on them, in the order to attach:
+// returns before entries, or a frame would be left behind; calls that move bytes
+// before SSL_new, or a session could seem watched from its birth that was not.
 func (k *kernel) groups(sites []site, lib uint8) []group {
-	enter := group{prog: k.objs.CallEnter}
-	leave := group{prog: k.objs.CallReturn, ret: true}
-	made := group{prog: k.objs.SessionNew, ret: true}
-	touch := group{prog: k.objs.SessionTouch}
+	enter := group{prog: "call_enter"}
+	leave := group{prog: "call_return", kind: linkReturn}
+	made := group{prog: "new_return", kind: linkReturn}
+	if k.session {
+		enter = group{prog: "call_session", kind: linkSession}
+		made = group{prog: "new_session", kind: linkSession}
+	}
+	touch := group{prog: "session_touch"}
 	add := func(g *group, s site) {
 		g.at = append(g.at, s.off)
 		g.cookies = append(g.cookies, s.cookie(lib))
@@ -189,13 +240,14 @@ func (k *kernel) groups(sites []site, lib uint8) []group {
 			add(&made, s)
 		case s.ret:
 			add(&enter, s)
-			add(&leave, s)
+			if !k.session {
+				add(&leave, s)
+			}
 		default:
 			add(&touch, s)
 		}
 	}
-	// Returns first: an entry without its return would leave a frame behind.
-	return []group{leave, made, touch, enter}
+	return []group{leave, touch, enter, made}
 }
 
 // watchLinker puts the probe on a dynamic linker that tells of newly mapped files.
@@ -209,11 +261,7 @@ func (k *kernel) watchLinker(path string) error {
 	if !ok {
 		return fmt.Errorf("resolve _dl_debug_state of %s: %w", path, ErrNoLibrary)
 	}
-	ex, err := link.OpenExecutable(path)
-	if err != nil {
-		return fmt.Errorf("open %s: %w", path, err)
-	}
-	l, err := ex.UprobeMulti(nil, k.objs.FilesMapped, &link.UprobeMultiOptions{Addresses: []uint64{s.off}})
+	l, err := group{at: []uint64{s.off}, cookies: []uint64{0}}.link(m, k.coll.Programs["files_mapped"], 0)
 	if err != nil {
 		return kernelError("attach to "+path, err)
 	}
@@ -224,19 +272,52 @@ func (k *kernel) watchLinker(path string) error {
 // conn reads what the kernel side knows of a session object.
 func (k *kernel) conn(tgid uint32, ssl uint64) (bpf.SpliffConn, bool) {
 	var c bpf.SpliffConn
-	err := k.objs.Conns.Lookup(bpf.SpliffConnKey{Ssl: ssl, Tgid: tgid}, &c)
+	err := k.coll.Maps["conns"].Lookup(bpf.SpliffConnKey{Ssl: ssl, Tgid: tgid}, &c)
 	return c, err == nil
+}
+
+// ended lists the connections that the kernel side could not say goodbye to.
+func (k *kernel) ended() map[sslKey]bpf.SpliffConn {
+	found := map[sslKey]bpf.SpliffConn{}
+	var key bpf.SpliffConnKey
+	var c bpf.SpliffConn
+	for it := k.coll.Maps["conns"].Iterate(); it.Next(&key, &c); {
+		if c.Ended != 0 {
+			found[sslKey{key.Tgid, key.Ssl}] = c
+		}
+	}
+	return found
+}
+
+// dead returns the entries of processes that do not exist any more. Sessions that
+// never moved a byte are known to nobody else, and the table is finite.
+func (k *kernel) dead(exists func(pid uint32) bool) map[sslKey]uint64 {
+	lives := map[uint32]bool{}
+	found := map[sslKey]uint64{}
+	var key bpf.SpliffConnKey
+	var c bpf.SpliffConn
+	for it := k.coll.Maps["conns"].Iterate(); it.Next(&key, &c); {
+		alive, asked := lives[key.Tgid]
+		if !asked {
+			alive = exists(key.Tgid)
+			lives[key.Tgid] = alive
+		}
+		if !alive {
+			found[sslKey{key.Tgid, key.Ssl}] = c.Id
+		}
+	}
+	return found
 }
 
 // forget removes a session object whose process is gone.
 func (k *kernel) forget(tgid uint32, ssl uint64) {
-	k.objs.Conns.Delete(bpf.SpliffConnKey{Ssl: ssl, Tgid: tgid})
+	k.coll.Maps["conns"].Delete(bpf.SpliffConnKey{Ssl: ssl, Tgid: tgid})
 }
 
 // totals adds up the counters of all CPUs, and the hits the kernel itself skipped.
 func (k *kernel) totals() (sum bpf.SpliffCounts, missed uint64) {
 	var per []bpf.SpliffCounts
-	if err := k.objs.Totals.Lookup(uint32(0), &per); err == nil {
+	if err := k.coll.Maps["totals"].Lookup(uint32(0), &per); err == nil {
 		for _, c := range per {
 			sum.Events += c.Events
 			sum.Bytes += c.Bytes
@@ -247,12 +328,21 @@ func (k *kernel) totals() (sum bpf.SpliffCounts, missed uint64) {
 			}
 		}
 	}
-	for _, p := range []*ebpf.Program{k.objs.CallEnter, k.objs.CallReturn, k.objs.SessionNew, k.objs.SessionTouch} {
+	for _, p := range k.coll.Programs {
 		if st, err := p.Stats(); err == nil {
 			missed += st.RecursionMisses
 		}
 	}
 	return sum, missed
+}
+
+// stop makes every program return at once, in one moment: probes come off one
+// after the other, and what happens in between must not be half seen.
+func (k *kernel) stop() error {
+	if err := k.coll.Variables["stopped"].Set(uint32(1)); err != nil {
+		return fmt.Errorf("stop BPF programs: %w", err)
+	}
+	return nil
 }
 
 // detach takes every probe off; what is in the ring stays.
@@ -267,7 +357,8 @@ func (k *kernel) detach() {
 
 func (k *kernel) Close() error {
 	k.detach()
-	return k.objs.Close()
+	k.coll.Close()
+	return nil
 }
 
 // commString cuts a fixed-size name at its end.

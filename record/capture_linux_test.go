@@ -173,19 +173,21 @@ func get(url string, paths ...string) []string {
 	return cmd
 }
 
-// TestEverySize: both ways of copying bring every byte of every size.
+// TestEverySize: every way of copying and of probing a return, those of older
+// kernels included, brings every byte of every size.
 func TestEverySize(t *testing.T) {
 	needCapture(t)
 	url := server(t)
 	sizes := []int{1, 16383, 16384, 16385, 1 << 20, 20 << 20}
-	for _, plain := range []bool{false, true} {
-		t.Run(fmt.Sprintf("plain=%v", plain), func(t *testing.T) {
+	for _, o := range []Options{{}, {PlainReserve: true}, {PlainReturn: true}} {
+		t.Run(fmt.Sprintf("reserve=%v,return=%v", o.PlainReserve, o.PlainReturn), func(t *testing.T) {
 			var paths []string
 			for _, n := range sizes {
 				paths = append(paths, fmt.Sprintf("/%d", n))
 			}
 			l := newTally(t)
-			st := run(t, Options{Command: get(url, paths...), PlainReserve: plain, Live: true}, l)
+			o.Command, o.Live = get(url, paths...), true
+			st := run(t, o, l)
 			if lost := l.balance(); lost != 0 || st.LostEvents != 0 {
 				t.Fatalf("lost %d bytes, %+v", lost, st)
 			}
@@ -230,6 +232,35 @@ func TestExactLoss(t *testing.T) {
 		t.Errorf("END says %+v, want %d bytes lost", l.end, lost)
 	}
 	t.Logf("recorded %d, lost %d", st.Bytes, lost)
+}
+
+// TestStopIsOneMoment: however a recording is cut off, no connection may look ended
+// whose bytes were not all seen or named.
+func TestStopIsOneMoment(t *testing.T) {
+	needCapture(t)
+	url := server(t)
+	for range 3 {
+		l := newTally(t)
+		ctx, cancel := context.WithTimeout(context.Background(), 700*time.Millisecond)
+		s, err := Open(context.Background(), Options{Live: true, Command: []string{"sh", "-c", "while :; do " + strings.Join(get(url, "/4000"), " ") + "; done"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Run(ctx, l); err != nil {
+			t.Error(err)
+		}
+		s.child.cmd.Process.Kill()
+		s.Close()
+		cancel()
+		if lost := l.balance(); lost != 0 {
+			t.Errorf("%d bytes lost without load", lost)
+		}
+		for id, end := range l.ends {
+			if end.Reason == format.EndFree && (end.Written == 0 || end.Read < 4000) {
+				t.Errorf("conn %d ended in order with %d written, %d read of 4000", id, end.Written, end.Read)
+			}
+		}
+	}
 }
 
 // TestSnaplen: what is cut on purpose is named like any loss.

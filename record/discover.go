@@ -21,12 +21,10 @@ type mapped struct {
 	open string // a path that opens exactly that inode, in any mount namespace
 }
 
-// fileKey tells two files apart. Overlayfs shows one inode under several device
-// numbers, and two probes on one inode would record every byte twice, so the
-// device is left out and the build id taken in.
+// fileKey tells two files apart.
 type fileKey struct {
-	inode   uint64
-	buildID string
+	dev, inode uint64 // dev is 0 where the same file shows under several
+	buildID    string
 }
 
 // pids lists the processes.

@@ -17,6 +17,7 @@ var errNotELF = errors.New("not a usable ELF file")
 
 // image is an ELF file opened for resolving probe sites.
 type image struct {
+	path    string // for people; the file may be gone from there
 	f       *os.File
 	elf     *elf.File
 	symbols map[string]elf.Symbol
@@ -49,7 +50,10 @@ func openImage(path string) (img *image, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("parse %s: %w: %v", path, errNotELF, err)
 	}
-	img = &image{f: f, elf: e, symbols: map[string]elf.Symbol{}}
+	if err := sane(e); err != nil {
+		return nil, fmt.Errorf("parse %s: %w: %v", path, errNotELF, err)
+	}
+	img = &image{path: path, f: f, elf: e, symbols: map[string]elf.Symbol{}}
 	syms, err := e.DynamicSymbols()
 	if err != nil && !errors.Is(err, elf.ErrNoSymbols) {
 		return nil, fmt.Errorf("read symbols of %s: %w: %v", path, errNotELF, err)
@@ -62,6 +66,29 @@ func openImage(path string) (img *image, err error) {
 	img.buildID = buildID(e)
 	return img, nil
 }
+
+// maxSymbols bounds the dynamic symbol and string tables. OpenSSL's have 60 KiB.
+const maxSymbols = 16 << 20
+
+// sane refuses symbol tables that cost more to read than the file is long: a
+// compressed section of some kilobytes inflates to gigabytes.
+func sane(e *elf.File) error {
+	for _, s := range e.Sections {
+		if s.Type != elf.SHT_DYNSYM && s.Type != elf.SHT_STRTAB && s.Type != elf.SHT_GNU_VERSYM && s.Type != elf.SHT_GNU_VERNEED && s.Type != elf.SHT_GNU_VERDEF {
+			continue
+		}
+		if s.Flags&elf.SHF_ALLOC == 0 {
+			continue // not part of the dynamic tables
+		}
+		if s.Flags&elf.SHF_COMPRESSED != 0 || s.Size > maxSymbols || s.FileSize > maxSymbols {
+			return fmt.Errorf("section %q is compressed or larger than %d bytes", s.Name, maxSymbols)
+		}
+	}
+	return nil
+}
+
+// fdPath names the open file itself, whatever its path leads to by now.
+func (m *image) fdPath() string { return fmt.Sprintf("/proc/self/fd/%d", m.f.Fd()) }
 
 func (m *image) Close() error { return m.f.Close() }
 

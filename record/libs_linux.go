@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"sync"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // maxLibraries is how many files can carry probes: their ids are one byte.
@@ -23,6 +25,7 @@ type libs struct {
 	seen    map[fileKey]bool
 	paths   map[string]bool // opened before, by path and inode: saves resolving again
 	targets []Target
+	probed  int // targets that carry probes
 }
 
 func newLibs(proc procFS, k *kernel) *libs {
@@ -54,34 +57,36 @@ func (l *libs) attachInstalled(pids []uint32) error {
 		pids = l.proc.pids()
 	}
 	for _, pid := range pids {
-		if _, err := l.scan(pid); err != nil {
+		if _, _, err := l.scan(pid); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// scan probes what a process has mapped, and returns the targets that are new.
-func (l *libs) scan(pid uint32) ([]Target, error) {
-	var fresh []Target
+// scan probes what a process has mapped. It returns the targets that are new, and
+// whether a dynamic linker was among them.
+func (l *libs) scan(pid uint32) (fresh []Target, linker bool, err error) {
 	for _, m := range l.proc.libraries(pid, func(base string) bool { return isOpenSSL3(base) || isLinker(base) }) {
 		if isLinker(filepath.Base(m.path)) {
-			if l.first(m.open) {
-				if err := l.k.watchLinker(m.open); err != nil {
-					l.problem(m.path, err)
-				}
+			if !l.first(m.open) {
+				continue
+			}
+			linker = true
+			if err := l.k.watchLinker(m.open); err != nil {
+				l.problem(m.path, err)
 			}
 			continue
 		}
 		t, err := l.add(m.path, m.open)
 		if err != nil {
-			return fresh, err
+			return fresh, linker, err
 		}
 		if t != nil {
 			fresh = append(fresh, *t)
 		}
 	}
-	return fresh, nil
+	return fresh, linker, nil
 }
 
 // add probes one file, unless that was done. It returns the new target, or nil.
@@ -92,7 +97,7 @@ func (l *libs) add(path, open string) (*Target, error) {
 	}
 	m, err := openImage(open)
 	if err != nil {
-		if !os.IsNotExist(err) {
+		if !os.IsNotExist(err) { // the process may be gone
 			l.problem(path, err)
 		}
 		return nil, nil
@@ -102,30 +107,50 @@ func (l *libs) add(path, open string) (*Target, error) {
 	if err != nil {
 		return nil, nil
 	}
-	key := fileKey{buildID: m.buildID}
-	if sys, ok := st.Sys().(*syscall.Stat_t); ok {
-		key.inode = sys.Ino
-	}
+	key := keyOf(m, st)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.seen[key] || len(l.targets) >= maxLibraries {
+	if l.seen[key] {
 		return nil, nil
 	}
 	l.seen[key] = true
+	if l.probed >= maxLibraries {
+		l.targets = append(l.targets, Target{Library: "openssl", Path: path, BuildID: m.buildID, Problem: fmt.Sprintf("%d libraries carry probes already", maxLibraries)})
+		return nil, nil
+	}
 	sites, err := openSSLSites(m)
 	if err != nil {
 		l.targets = append(l.targets, Target{Library: "openssl", Path: path, BuildID: m.buildID, Problem: err.Error()})
 		return nil, nil
 	}
-	t := Target{ID: uint8(len(l.targets) + 1), Library: "openssl", Path: path, BuildID: m.buildID}
+	t := Target{ID: uint8(l.probed + 1), Library: "openssl", Path: path, BuildID: m.buildID}
 	for _, s := range sites {
 		t.Sites = append(t.Sites, s.String())
 	}
-	if err := l.k.attach(open, t.ID, sites); err != nil {
+	if err := l.k.attach(m, t.ID, sites); err != nil {
 		return nil, fmt.Errorf("probe %s: %w", path, err)
 	}
+	l.probed++
 	l.targets = append(l.targets, t)
 	return &t, nil
+}
+
+// keyOf identifies a file for good. On overlayfs one inode shows under as many
+// device numbers as there are mounts of it, and two probes on one inode would
+// record every byte twice; elsewhere the device tells two images apart that hold
+// the same library at the same inode number.
+func keyOf(m *image, st os.FileInfo) fileKey {
+	key := fileKey{buildID: m.buildID}
+	sys, ok := st.Sys().(*syscall.Stat_t)
+	if !ok {
+		return key
+	}
+	key.inode = sys.Ino
+	var fs unix.Statfs_t
+	if err := unix.Fstatfs(int(m.f.Fd()), &fs); err != nil || fs.Type != unix.OVERLAYFS_SUPER_MAGIC {
+		key.dev = sys.Dev
+	}
+	return key
 }
 
 // first reports whether the file behind a path is new to us. It is a cheap guard

@@ -21,6 +21,7 @@ var lossCauses = [...]struct {
 	{bpf.SpliffLossLOSS_STATE, format.DropNoState, false},
 	{bpf.SpliffLossLOSS_CONTROL, format.DropControl, false},
 	{bpf.SpliffLossLOSS_NEST, format.DropNoState, false},
+	{bpf.SpliffLossLOSS_LENGTH, format.DropFault, false},
 }
 
 // reportLoss emits a DROP for every loss that no connection's stream offsets show.
@@ -49,8 +50,11 @@ func (s *Session) reportLoss(now uint64) error {
 	return nil
 }
 
-// sweep ends what a lost exit event would leave open for ever.
+// sweep makes good what lost control events would leave open for ever.
 func (s *Session) sweep(now uint64) error {
+	if err := s.t.buried(now); err != nil {
+		return err
+	}
 	for pid := range s.t.procs {
 		if s.t.proc.exists(pid) {
 			continue
@@ -60,6 +64,16 @@ func (s *Session) sweep(now uint64) error {
 		}
 	}
 	return nil
+}
+
+// unlocated names, at the end, the bytes that were counted as lost but that no
+// DROP has named: those of connections that were never announced.
+func (s *Session) unlocated(now uint64) error {
+	lost := s.Stats().LostBytes
+	if lost <= s.t.dropped {
+		return nil
+	}
+	return s.t.dropGlobal(now, format.Drop{Cause: format.DropNoState, Bytes: lost - s.t.dropped})
 }
 
 // Stats returns the counts so far.

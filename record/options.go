@@ -29,6 +29,9 @@ type Options struct {
 	// PlainReserve makes the kernel side reserve fixed sizes instead of copying
 	// through dynptrs, as it does by itself before Linux 6.16.
 	PlainReserve bool
+	// PlainReturn makes entry and return of a call two probes, as they are by
+	// necessity before Linux 6.13.
+	PlainReturn bool
 
 	Writer string   // program and version, for the session
 	Args   []string // command line, for the session

@@ -3,6 +3,7 @@ package record
 import (
 	"fmt"
 	"os"
+	"sync"
 	"sync/atomic"
 	"unsafe"
 
@@ -19,7 +20,10 @@ type ring struct {
 	pages              [2][]byte // as mapped, for Close
 	data               []byte    // mapped twice in a row, so a sample never wraps
 	mask               uint64
-	epoll, stop        int
+	epoll              int
+
+	mu   sync.Mutex
+	stop int // eventfd, -1 once closed
 }
 
 const (
@@ -82,8 +86,15 @@ func (r *ring) wait(ms int) {
 	unix.EpollWait(r.epoll, ev[:], ms) // EINTR and time-out are both reasons to look
 }
 
-// interrupt ends every wait from now on. It may be called from any goroutine.
-func (r *ring) interrupt() { unix.Write(r.stop, []byte{1, 0, 0, 0, 0, 0, 0, 0}) }
+// interrupt ends every wait from now on. It may be called from any goroutine, also
+// after Close: the descriptor's number may then belong to another file.
+func (r *ring) interrupt() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.stop >= 0 {
+		unix.Write(r.stop, []byte{1, 0, 0, 0, 0, 0, 0, 0})
+	}
+}
 
 // pending returns how many bytes wait.
 func (r *ring) pending() uint64 {
@@ -121,9 +132,13 @@ func (r *ring) Close() {
 	for _, p := range r.pages {
 		unix.Munmap(p)
 	}
-	for _, fd := range []int{r.epoll, r.stop} {
-		if fd >= 0 {
-			unix.Close(fd)
-		}
+	if r.epoll >= 0 {
+		unix.Close(r.epoll)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.stop >= 0 {
+		unix.Close(r.stop)
+		r.stop = -1
 	}
 }

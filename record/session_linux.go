@@ -27,7 +27,11 @@ const (
 	fileWait = 500 // and when nobody does: fewer, larger drains cost the recorded programs less
 
 	clockEvery = 10 * time.Second
+	reapEvery  = 30 * time.Second
 )
+
+// initialPIDNamespace is PROC_PID_INIT_INO (include/linux/proc_ns.h).
+const initialPIDNamespace = "pid:[4026531836]"
 
 // Session is a recording in progress. Its methods may be called from any
 // goroutine; Run once.
@@ -57,6 +61,9 @@ func Open(ctx context.Context, o Options) (*Session, error) {
 	}
 	if _, err := os.Stat("/sys/kernel/btf/vmlinux"); err != nil {
 		return nil, fmt.Errorf("%w: the kernel has no BTF (CONFIG_DEBUG_INFO_BTF)", ErrNotSupported)
+	}
+	if ns, err := os.Readlink("/proc/self/ns/pid"); err == nil && ns != initialPIDNamespace {
+		return nil, fmt.Errorf("%w: this is a container's pid namespace, where process numbers mean others than the kernel's: run on the host", ErrNotSupported)
 	}
 	s := &Session{o: o, scans: make(chan uint32, 1024), fresh: make(chan Target, maxLibraries)}
 	if err := s.open(); err != nil {
@@ -88,7 +95,7 @@ func (s *Session) open() (err error) {
 	if err := s.libs.attachInstalled(nil); err != nil {
 		return err
 	}
-	if s.ring, err = newRing(s.k.objs.Ring.FD(), size); err != nil {
+	if s.ring, err = newRing(s.k.coll.Maps["ring"].FD(), size); err != nil {
 		return err
 	}
 	s.info = sessionInfo(s.o)
@@ -109,14 +116,22 @@ func (s *Session) nameTargets(proc procFS) error {
 		}
 	}
 	for _, root := range s.o.Parents {
-		// Named before and after the look at /proc, so that a child forked in between is
-		// caught by one of the two.
-		if err := s.k.name(root, targetTree); err != nil {
-			return err
-		}
-		for _, p := range proc.descendants(root) {
-			if err := s.k.name(p, targetTree); err != nil {
-				return err
+		// A child forked while we look has an unnamed parent and is in no listing yet:
+		// look again until there is nobody new.
+		for fresh := true; fresh; {
+			fresh = false
+			for _, p := range proc.descendants(root) {
+				has, err := s.k.named(p)
+				if err != nil {
+					return err
+				}
+				if has&targetTree != 0 {
+					continue
+				}
+				fresh = true
+				if err := s.k.name(p, targetTree); err != nil {
+					return err
+				}
 			}
 		}
 	}
@@ -199,25 +214,59 @@ func (s *Session) rescan(pid uint32) {
 	}
 }
 
-// attachLater probes libraries that appear while recording.
+// attachLater probes libraries that appear while recording, and clears the kernel
+// side's table of what dead processes left in it.
 func (s *Session) attachLater(ctx context.Context) {
+	reap := time.NewTicker(reapEvery)
+	defer reap.Stop()
+	var dead map[sslKey]uint64
 	for {
 		select {
 		case <-ctx.Done():
 			return
+		case <-reap.C:
+			dead = s.reap(dead)
 		case pid := <-s.scans:
-			targets, err := s.libs.scan(pid)
-			if err != nil {
-				s.libs.problem(fmt.Sprintf("process %d", pid), err)
-			}
-			for _, t := range targets {
-				select {
-				case s.fresh <- t:
-				default:
-				}
-			}
+			s.scan(ctx, pid)
 		}
 	}
+}
+
+// scan looks at one process's mappings. A dynamic linker that was not known may
+// have mapped its libraries before our probe was on it: then look again, twice.
+func (s *Session) scan(ctx context.Context, pid uint32) {
+	targets, linker, err := s.libs.scan(pid)
+	if err != nil {
+		s.libs.problem(fmt.Sprintf("process %d", pid), err)
+	}
+	for _, t := range targets {
+		select {
+		case s.fresh <- t:
+		default: // Targets still lists it
+		}
+	}
+	if !linker {
+		return
+	}
+	for _, d := range []time.Duration{20 * time.Millisecond, 200 * time.Millisecond} {
+		time.AfterFunc(d, func() {
+			if ctx.Err() == nil {
+				s.rescan(pid)
+			}
+		})
+	}
+}
+
+// reap deletes the entries of processes that were dead a round ago too: by then
+// their last events have been drained.
+func (s *Session) reap(before map[sslKey]uint64) map[sslKey]uint64 {
+	now := s.k.dead(s.libs.proc.exists)
+	for key, id := range now {
+		if before[key] == id {
+			s.k.forget(key.tgid, key.ssl)
+		}
+	}
+	return now
 }
 
 // Run hands events to sink until ctx is done or the command has exited, then takes
@@ -229,9 +278,11 @@ func (s *Session) Run(ctx context.Context, sink Sink) error {
 		return err
 	}
 	later, cancel := context.WithCancel(context.Background())
-	defer cancel()
 	var attaching sync.WaitGroup
 	attaching.Go(func() { s.attachLater(later) })
+	// A probe put on after detach would stay.
+	quiesce := func() { cancel(); attaching.Wait() }
+	defer quiesce()
 	defer context.AfterFunc(ctx, s.ring.interrupt)()
 	wait := fileWait
 	if s.o.Live {
@@ -244,8 +295,10 @@ func (s *Session) Run(ctx context.Context, sink Sink) error {
 		_, exited := s.ChildExit()
 		done := ctx.Err() != nil || exited
 		if done {
-			cancel()
-			attaching.Wait() // a probe put on after detach would stay
+			if err := s.k.stop(); err != nil {
+				return err
+			}
+			quiesce()
 			s.k.detach()
 		}
 		if err := s.round(ctx, sink, done); err != nil || done {
@@ -318,7 +371,13 @@ func (s *Session) round(ctx context.Context, sink Sink, last bool) error {
 // finish names what never arrived and closes the session. The context's cause is
 // the reason, unless the command ended by itself.
 func (s *Session) finish(ctx context.Context, now *bpf.SpliffEvHdr) error {
+	if err := s.t.buried(now.Time); err != nil {
+		return err
+	}
 	if err := s.t.settle(now.Time); err != nil {
+		return err
+	}
+	if err := s.unlocated(now.Time); err != nil {
 		return err
 	}
 	st := s.Stats()

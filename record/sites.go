@@ -1,8 +1,10 @@
 package record
 
 import (
+	"bytes"
 	"debug/elf"
 	"fmt"
+	"slices"
 
 	"golang.org/x/arch/x86/x86asm"
 )
@@ -92,6 +94,9 @@ func openSSLSites(m *image) ([]site, error) {
 		}
 		sites = append(sites, s...)
 	}
+	if len(sites) == 2 && sites[0].off == sites[1].off {
+		return nil, fmt.Errorf("resolve SSL_read and SSL_write: both lead to %#x: %w", sites[0].off, ErrNoLibrary)
+	}
 	for _, f := range []struct {
 		name string
 		what what
@@ -139,8 +144,8 @@ func transferSites(m *image, w what, fn string, ex []string, internal how) ([]si
 		if !has || other != inner {
 			continue
 		}
-		off, has := m.fileOffset(inner)
-		if !has || !emulated(m, inner) {
+		off, has := m.fileOffset(m.body(inner))
+		if !has || !emulated(m, m.body(inner)) {
 			continue
 		}
 		return []site{{name: fmt.Sprintf("%s_internal@%#x", fn, inner), off: off, what: w, how: internal, entry: true, ret: true,
@@ -167,11 +172,21 @@ func exported(m *image, name, why string) (site, bool) {
 	if !ok {
 		return site{}, false
 	}
-	off, ok := m.fileOffset(sym.Value)
+	va := m.body(sym.Value)
+	off, ok := m.fileOffset(va)
 	if !ok {
 		return site{}, false
 	}
-	return site{name: name, off: off, why: why, single: !emulated(m, sym.Value)}, true
+	return site{name: name, off: off, why: why, single: !emulated(m, va)}, true
+}
+
+// body returns where a function's own code begins: after endbr64, which the kernel
+// would single-step. The stack is untouched there, so a return probe is in place too.
+func (m *image) body(va uint64) uint64 {
+	if m.elf.Machine == elf.EM_X86_64 && bytes.Equal(m.code(va, 4), []byte{0xf3, 0x0f, 0x1e, 0xfa}) {
+		return va + 4
+	}
+	return va
 }
 
 // touchSite finds the first emulated instruction of a function that is reached on
@@ -181,10 +196,10 @@ func touchSite(m *image, name string) (site, bool) {
 	if !ok || !s.single || m.elf.Machine != elf.EM_X86_64 {
 		return s, ok
 	}
-	code := m.code(m.symbols[name].Value, 64)
+	code := m.code(m.body(m.symbols[name].Value), 64)
 	for pc := 0; pc < len(code); {
 		in, err := x86asm.Decode(code[pc:], 64)
-		if err != nil || in.Op == x86asm.RET || writesRDI(in) {
+		if err != nil || in.Op == x86asm.RET || writes(in, x86asm.RDI, x86asm.EDI, x86asm.DI, x86asm.DIB) {
 			return s, true
 		}
 		if emulatedInst(in) {
@@ -216,6 +231,10 @@ func firstCall(m *image, va uint64) (uint64, bool) {
 		}
 		pc += in.Len
 		if in.Op != x86asm.CALL && in.Op != x86asm.JMP {
+			// The callee must get the session and the buffer that the caller got.
+			if writes(in, x86asm.RDI, x86asm.EDI, x86asm.DI, x86asm.DIB) || writes(in, x86asm.RSI, x86asm.ESI, x86asm.SI, x86asm.SIB) {
+				return 0, false
+			}
 			continue
 		}
 		rel, ok := in.Args[0].(x86asm.Rel)
@@ -236,8 +255,7 @@ func emulated(m *image, va uint64) bool {
 	}
 	code := m.code(va, 16)
 	in, err := x86asm.Decode(code, 64)
-	// endbr64 decodes as a no-op here but is not one to the kernel.
-	return err == nil && emulatedInst(in) && code[0] != 0xf3
+	return err == nil && emulatedInst(in) && code[0] != 0xf3 // endbr64 decodes as a no-op but is not one to the kernel
 }
 
 func emulatedInst(in x86asm.Inst) bool {
@@ -256,18 +274,17 @@ func emulatedInst(in x86asm.Inst) bool {
 	return false
 }
 
-// writesRDI reports whether in may change the register of argument 1. It errs on
-// the side of true: any instruction with RDI as first operand that is not a plain
-// comparison.
-func writesRDI(in x86asm.Inst) bool {
+// writes reports whether in may change a register, given by all its names. It errs
+// on the side of true: any instruction with it as first operand that is not a
+// plain comparison.
+func writes(in x86asm.Inst, names ...x86asm.Reg) bool {
 	if in.Op == x86asm.TEST || in.Op == x86asm.CMP || in.Op == x86asm.PUSH {
 		return false
 	}
-	for _, a := range in.Args[:2] { // XCHG and XADD write their second operand
-		if r, ok := a.(x86asm.Reg); ok && (r == x86asm.RDI || r == x86asm.EDI || r == x86asm.DI || r == x86asm.DIB) {
-			if a == in.Args[0] || in.Op == x86asm.XCHG || in.Op == x86asm.XADD {
-				return true
-			}
+	for i, a := range in.Args[:2] {
+		r, ok := a.(x86asm.Reg)
+		if ok && slices.Contains(names, r) && (i == 0 || in.Op == x86asm.XCHG || in.Op == x86asm.XADD) {
+			return true // XCHG and XADD write their second operand too
 		}
 	}
 	return false

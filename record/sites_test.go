@@ -1,6 +1,7 @@
 package record
 
 import (
+	"debug/elf"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -125,6 +126,51 @@ func TestNoTLSFunctions(t *testing.T) {
 	m := library(t, `int answer(void) { return 42; }`)
 	if _, err := openSSLSites(m); err == nil || !strings.Contains(err.Error(), "SSL_read") {
 		t.Fatalf("got %v, want an error that names SSL_read", err)
+	}
+}
+
+// TestInlinedInternals: where the compiler merged the internals away, the first
+// call is something else, and its arguments are not the caller's. The exports serve.
+func TestInlinedInternals(t *testing.T) {
+	m := library(t, common+`
+extern void *peer;
+KEEP static int check(void *s, int mode) { return work(s, 0, mode, 0) + work(s, 0, mode, 0); }
+int SSL_read(void *s, void *b, int n) { size_t o; if (check(s, 0)) return -1; int r = work(s, b, n, &o); return r > 0 ? (int)o : r; }
+int SSL_read_ex(void *s, void *b, size_t n, size_t *o) { if (check(s, 0)) return 0; int r = work(s, b, n, o); return r < 0 ? 0 : r; }
+int SSL_write(void *s, void *b, int n) { size_t o; if (check(s, 1)) return -1; int r = work(s, b, n, &o); return r > 0 ? (int)o : r; }
+int SSL_write_ex(void *s, void *b, size_t n, size_t *o) { if (check(s, 1)) return 0; int r = work(s, b, n, o); return r < 0 ? 0 : r; }`)
+	sites, err := openSSLSites(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, w := range []what{whatRead, whatWrite} {
+		got := find(sites, w)
+		if len(got) != 2 || got[0].how != howReturn || got[1].how != howArg4 {
+			t.Errorf("kind %d: %v, want the two exports", w, got)
+		}
+	}
+}
+
+// TestLandingPad: a probe goes behind endbr64, which the kernel would single-step.
+func TestLandingPad(t *testing.T) {
+	m := library(t, `__asm__(".globl SSL_new\n.type SSL_new,@function\nSSL_new: endbr64\n push %rbx\n pop %rbx\n ret\n.size SSL_new,.-SSL_new");`)
+	s, ok := exported(m, "SSL_new", "")
+	off, _ := m.fileOffset(m.symbols["SSL_new"].Value)
+	if !ok || s.off != off+4 || s.single {
+		t.Errorf("%+v, want offset %#x and an emulated instruction", s, off+4)
+	}
+}
+
+// TestSymbolBomb: a symbol table that inflates is refused before it is read.
+func TestSymbolBomb(t *testing.T) {
+	m := library(t, `int answer(void) { return 42; }`)
+	for _, s := range m.elf.Sections {
+		if s.Type == elf.SHT_DYNSYM {
+			s.Flags |= elf.SHF_COMPRESSED
+		}
+	}
+	if err := sane(m.elf); err == nil || !strings.Contains(err.Error(), ".dynsym") {
+		t.Errorf("got %v, want the section named", err)
 	}
 }
 

@@ -22,6 +22,8 @@ import (
 type kernelState interface {
 	conn(tgid uint32, ssl uint64) (bpf.SpliffConn, bool)
 	forget(tgid uint32, ssl uint64)
+	// ended lists the connections that ended while the ring had no room to say so.
+	ended() map[sslKey]bpf.SpliffConn
 }
 
 // tracked is a connection that has been announced and has not ended.
@@ -55,6 +57,7 @@ type translator struct {
 	procs  map[uint32]bool
 	loaded func(pid uint32) // told of newly mapped files
 
+	dropped              uint64        // bytes named by DROP events
 	events, bytes, total atomic.Uint64 // DATA events, their bytes, connections
 	nprocs               atomic.Int64
 
@@ -156,6 +159,7 @@ func (t *translator) data(d *bpf.SpliffEvData, payload []byte) error {
 // drop says that the bytes of a direction from what we hold up to upTo are missing.
 func (t *translator) drop(h *bpf.SpliffEvHdr, c *tracked, dir uint8, cause format.DropCause, upTo uint64) error {
 	d := format.Drop{Cause: cause, Bytes: upTo - c.next[dir], Offset: c.next[dir]}
+	t.dropped += d.Bytes
 	c.next[dir] = upTo
 	t.buf = d.AppendTo(t.buf[:0])
 	e := &t.ev
@@ -166,6 +170,7 @@ func (t *translator) drop(h *bpf.SpliffEvHdr, c *tracked, dir uint8, cause forma
 
 // dropGlobal says that something is missing that belongs to no known connection.
 func (t *translator) dropGlobal(now uint64, d format.Drop) error {
+	t.dropped += d.Bytes
 	t.buf = d.AppendTo(t.buf[:0])
 	return t.emit(format.TypeDrop, &bpf.SpliffEvHdr{Time: now}, nil, t.buf)
 }
@@ -199,7 +204,8 @@ func (t *translator) conn(e *bpf.SpliffEvConn) error {
 	if c == nil {
 		// A session still at this address ended without our hearing of it.
 		if old := t.at[key]; old != nil {
-			if err := t.finish(&e.Hdr, old, format.ConnEnd{Reason: format.EndReuse, Written: old.next[0], Read: old.next[1]}); err != nil {
+			end := format.ConnEnd{Reason: format.EndReuse, Written: old.next[0], Read: old.next[1]}
+			if err := t.finish(&e.Hdr, old, end, [2]uint8{}); err != nil {
 				return err
 			}
 		}
@@ -251,12 +257,13 @@ func (t *translator) end(e *bpf.SpliffEvEnd) error {
 		}
 	}
 	return t.finish(&e.Hdr, c, format.ConnEnd{Reason: format.EndReason(e.Reason), Shutdown: e.Shutdown != 0,
-		Written: e.Off[0], Read: e.Off[1], Lost: e.Lost})
+		Written: e.Off[0], Read: e.Off[1], Lost: e.Lost}, e.Cause)
 }
 
-// finish ends a connection, naming first what never arrived of it.
-func (t *translator) finish(h *bpf.SpliffEvHdr, c *tracked, end format.ConnEnd) error {
-	if err := t.trailing(h, c, [2]uint64{end.Written, end.Read}); err != nil {
+// finish ends a connection, naming first what never arrived of it and, by cause,
+// why.
+func (t *translator) finish(h *bpf.SpliffEvHdr, c *tracked, end format.ConnEnd, cause [2]uint8) error {
+	if err := t.trailing(h, c, [2]uint64{end.Written, end.Read}, cause); err != nil {
 		return err
 	}
 	t.buf = end.AppendTo(t.buf[:0])
@@ -269,10 +276,10 @@ func (t *translator) finish(h *bpf.SpliffEvHdr, c *tracked, end format.ConnEnd) 
 }
 
 // trailing names the bytes between what we hold and what the kernel side counted.
-func (t *translator) trailing(h *bpf.SpliffEvHdr, c *tracked, offs [2]uint64) error {
+func (t *translator) trailing(h *bpf.SpliffEvHdr, c *tracked, offs [2]uint64, cause [2]uint8) error {
 	for dir, off := range offs {
 		if off > c.next[dir] {
-			if err := t.drop(h, c, uint8(dir), format.DropRingFull, off); err != nil {
+			if err := t.drop(h, c, uint8(dir), causeOf(cause[dir]), off); err != nil {
 				return err
 			}
 		}
@@ -304,11 +311,12 @@ func (t *translator) gone(h *bpf.SpliffEvHdr, why format.EndReason) error {
 			continue
 		}
 		end := format.ConnEnd{Reason: why, Written: c.next[0], Read: c.next[1]}
+		var cause [2]uint8
 		if k, ok := t.kernel.conn(c.info.PID, c.info.SSL); ok && k.Id == c.seq {
-			end.Written, end.Read, end.Lost, end.Shutdown = k.Off[0], k.Off[1], k.Lost, k.Shutdown != 0
+			end, cause = endOf(k, why), k.Cause
 			t.kernel.forget(c.info.PID, c.info.SSL)
 		}
-		if err := t.finish(h, c, end); err != nil {
+		if err := t.finish(h, c, end, cause); err != nil {
 			return err
 		}
 	}
@@ -322,6 +330,30 @@ func (t *translator) gone(h *bpf.SpliffEvHdr, why format.EndReason) error {
 	return t.emit(format.TypeProcEnd, h, nil, t.buf)
 }
 
+// endOf is how the kernel side's count of a connection reads at its end.
+func endOf(k bpf.SpliffConn, why format.EndReason) format.ConnEnd {
+	return format.ConnEnd{Reason: why, Shutdown: k.Shutdown != 0, Written: k.Off[0], Read: k.Off[1], Lost: k.Lost}
+}
+
+// buried finishes connections whose end found no room in the ring. One that was
+// never announced is introduced first: its bytes are lost, not unheard of.
+func (t *translator) buried(now uint64) error {
+	ended := t.kernel.ended()
+	for _, key := range slices.SortedFunc(maps.Keys(ended), func(a, b sslKey) int { return cmp.Compare(ended[a].Id, ended[b].Id) }) {
+		k := ended[key]
+		h := &bpf.SpliffEvHdr{Tgid: key.tgid, Conn: k.Id, Time: now}
+		c, err := t.known(h)
+		if err != nil {
+			return err
+		}
+		if err := t.finish(h, c, endOf(k, format.EndReason(k.Ended)), k.Cause); err != nil {
+			return err
+		}
+		t.kernel.forget(key.tgid, key.ssl)
+	}
+	return nil
+}
+
 // open returns the open connections, oldest first: whatever is said of all of them
 // is said in the same order every time.
 func (t *translator) open() []*tracked {
@@ -332,7 +364,7 @@ func (t *translator) open() []*tracked {
 func (t *translator) settle(now uint64) error {
 	for _, c := range t.open() {
 		if k, ok := t.kernel.conn(c.info.PID, c.info.SSL); ok && k.Id == c.seq {
-			if err := t.trailing(&bpf.SpliffEvHdr{Time: now}, c, k.Off); err != nil {
+			if err := t.trailing(&bpf.SpliffEvHdr{Time: now}, c, k.Off, k.Cause); err != nil {
 				return err
 			}
 		}

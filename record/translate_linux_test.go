@@ -41,7 +41,8 @@ func connSample(conn, ssl uint64) []byte {
 }
 
 func endSample(conn uint64, written, read uint64, failed uint8) []byte {
-	return sampleOf(bpf.SpliffEvEnd{Hdr: hdr(bpf.SpliffEvKindEV_END, conn), Off: [2]uint64{written, read}, Reason: 1, Shutdown: 1, Handshake: failed}, "")
+	return sampleOf(bpf.SpliffEvEnd{Hdr: hdr(bpf.SpliffEvKindEV_END, conn), Off: [2]uint64{written, read}, Reason: 1, Shutdown: 1, Handshake: failed,
+		Cause: [2]uint8{1 << bpf.SpliffLossLOSS_SNAPLEN, 1 << bpf.SpliffLossLOSS_RING}}, "")
 }
 
 func bareSample(kind bpf.SpliffEvKind) []byte { return sampleOf(hdr(kind, 0), "") }
@@ -52,6 +53,15 @@ type noKernel map[sslKey]bpf.SpliffConn
 func (k noKernel) conn(tgid uint32, ssl uint64) (bpf.SpliffConn, bool) {
 	c, ok := k[sslKey{tgid, ssl}]
 	return c, ok
+}
+func (k noKernel) ended() map[sslKey]bpf.SpliffConn {
+	ended := map[sslKey]bpf.SpliffConn{}
+	for key, c := range k {
+		if c.Ended != 0 {
+			ended[key] = c
+		}
+	}
+	return ended
 }
 func (k noKernel) forget(tgid uint32, ssl uint64) { delete(k, sslKey{tgid, ssl}) }
 
@@ -146,7 +156,7 @@ func TestTranslate(t *testing.T) {
 			[][]byte{connSample(11, 0xa0), dataSample(11, 0, 0, "abc", 0), endSample(11, 5, 2, 0)},
 			`conn 1 ssl a0 gen 0 mid false
 			data 1 1@0 abc
-			drop 1 1 cause 1 3+2
+			drop 1 1 cause 3 3+2
 			drop 1 2 cause 1 0+2
 			end 1 reason 1 5/2`},
 		{"announcement lost", nil,
@@ -173,7 +183,7 @@ func TestTranslate(t *testing.T) {
 			`conn 1 ssl a0 gen 0 mid false
 			handshake 1 false 0
 			end 1 reason 1 0/0`},
-		{"process exits with open connections", noKernel{{100, 0xa0}: {Id: 11, Off: [2]uint64{9, 0}}, {100, 0xb0}: {Id: 99}},
+		{"process exits with open connections", noKernel{{100, 0xa0}: {Id: 11, Off: [2]uint64{9, 0}, Cause: [2]uint8{ring, 0}}, {100, 0xb0}: {Id: 99}},
 			[][]byte{procSample(), connSample(11, 0xa0), connSample(12, 0xb0), dataSample(11, 0, 0, "abc", 0), bareSample(bpf.SpliffEvKindEV_EXIT)},
 			`proc 100 nginx ["a" "b c"] start 400
 			conn 1 ssl a0 gen 0 mid false
@@ -242,7 +252,7 @@ func TestConnAddresses(t *testing.T) {
 // at the end are named too.
 func TestSettle(t *testing.T) {
 	l := &lines{t: t}
-	tr := newTranslator(noKernel{{100, 0xa0}: {Id: 11, Off: [2]uint64{4, 0}}}, procFS(t.TempDir()), 0)
+	tr := newTranslator(noKernel{{100, 0xa0}: {Id: 11, Off: [2]uint64{4, 0}, Cause: [2]uint8{1, 0}}}, procFS(t.TempDir()), 0)
 	tr.sink = l
 	for _, s := range [][]byte{connSample(11, 0xa0), dataSample(11, 0, 0, "abc", 0)} {
 		if err := tr.sample(s); err != nil {
@@ -254,6 +264,39 @@ func TestSettle(t *testing.T) {
 	}
 	if want := "drop 1 1 cause 1 3+1"; l.got[len(l.got)-1] != want {
 		t.Errorf("got %q, want %q", l.got, want)
+	}
+}
+
+// TestBuried: connections whose end found no room in the ring are ended all the
+// same, those that were never announced included, and every byte of them is named.
+func TestBuried(t *testing.T) {
+	ring := [2]uint8{1 << bpf.SpliffLossLOSS_RING, 1 << bpf.SpliffLossLOSS_RING}
+	kernel := noKernel{
+		{100, 0xa0}: {Id: 11, Off: [2]uint64{4, 0}, Cause: ring, Ended: 1},
+		{100, 0xb0}: {Id: 12, Off: [2]uint64{0, 6}, Cause: ring, Ended: 4},
+		{100, 0xc0}: {Id: 13, Off: [2]uint64{9, 9}},
+	}
+	l := &lines{t: t}
+	tr := newTranslator(kernel, procFS(t.TempDir()), 0)
+	tr.sink = l
+	for _, s := range [][]byte{connSample(11, 0xa0), dataSample(11, 0, 0, "abc", 0)} {
+		if err := tr.sample(s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := tr.buried(1); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"conn 1 ssl a0 gen 0 mid false", "data 1 1@0 abc", "drop 1 1 cause 1 3+1", "end 1 reason 1 4/0",
+		"conn 2 ssl 0 gen 0 mid true", "drop 2 2 cause 1 0+6", "end 2 reason 4 0/6"}
+	if d := cmp.Diff(want, l.got); d != "" {
+		t.Error(d)
+	}
+	if len(kernel) != 1 {
+		t.Errorf("left in the kernel's table: %v, want the one that lives", kernel)
+	}
+	if tr.dropped != 7 {
+		t.Errorf("%d bytes named as lost, want 7", tr.dropped)
 	}
 }
 
