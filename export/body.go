@@ -14,6 +14,7 @@ const dumpBytes = 512
 // hexdump writes the first dumpBytes of b, 16 a line, and how many are left out.
 func (s *screen) hexdump(b []byte) {
 	head := b[:min(len(b), dumpBytes)]
+	// hexdump -C's form: every tool and every reader knows it.
 	for off := 0; off < len(head); off += 16 {
 		line := head[off:min(off+16, len(head))]
 		s.hex("", uint64(off), 8)
@@ -69,12 +70,14 @@ func (s *screen) body(m *decode.Message, hex bool) {
 		s.own(" (")
 		s.number(uint64(len(b)))
 		s.own(" bytes) ")
+	// The seed gave no size here for HTTP/2, and its text is kept to the byte.
 	case m.Proto != "HTTP/2":
 		s.own("(")
 		s.number(uint64(len(b)))
 		s.own(" bytes) ")
 	}
 	s.own("───\n")
+	// IsText goes by the bytes; the type only tells their character set.
 	if !hex && content.IsText(b, ctype) {
 		s.text(b)
 	} else {
@@ -85,6 +88,8 @@ func (s *screen) body(m *decode.Message, hex bool) {
 
 // signature writes what b is by its magic bytes, else what it was said to be.
 func (s *screen) signature(b []byte, ctype string, whole bool) {
+	// Magic bytes before Content-Type: a type may be a lie, and that is worth
+	// seeing. Names of signatures may come from a library, hence captured.
 	sig := content.Sniff(b)
 	switch {
 	case sig.Name != "":
@@ -130,6 +135,7 @@ func warnings(m *decode.Message, bodies bool) []string {
 		}
 	}
 	add(b.Lost > 0, "%d bytes missing", b.Lost)
+	// Lost is 0 when nobody knows how much, or when no body byte is missing.
 	add(m.Flags&decode.Gapped != 0 && b.Lost == 0, "bytes missing")
 	add(m.Flags&decode.MidStream != 0, "its beginning was not seen")
 	add(m.Flags&decode.Incomplete != 0 && m.Flags&decode.Reset == 0, "incomplete: its end was not seen")

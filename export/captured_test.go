@@ -2,7 +2,6 @@ package export
 
 import (
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -11,6 +10,8 @@ import (
 
 	"github.com/NoFear0411/spliff/decode"
 	"github.com/NoFear0411/spliff/decode/conn"
+	"github.com/NoFear0411/spliff/decode/decodetest"
+	"github.com/NoFear0411/spliff/format"
 	"github.com/NoFear0411/spliff/replay"
 )
 
@@ -96,18 +97,15 @@ func FuzzCaptured(f *testing.F) {
 
 // TestHostileView plays the shared cases made to attack whoever looks.
 func TestHostileView(t *testing.T) {
-	for _, name := range []string{"view-terminal-escapes", "view-bidi-unicode", "view-html-injection"} {
-		t.Run(name, func(t *testing.T) {
-			dir := corpus(t, "hostile", name)
+	ran := 0
+	for _, h := range decodetest.ReadHostile(t) {
+		if !strings.HasPrefix(h.Name, "view-") {
+			continue
+		}
+		ran++
+		t.Run(h.Name, func(t *testing.T) {
 			d := conn.New(decode.Limits{Content: 1 << 20})
-			var msgs []decode.Message
-			for i, file := range []string{"c2s.bin", "s2c.bin"} {
-				b, err := os.ReadFile(filepath.Join(dir, file))
-				if err != nil {
-					t.Fatal(err)
-				}
-				msgs = d.Append(msgs, decode.Chunk{Dir: decode.Dir(i), At: decode.At{Time: int64(i + 1)}, Data: b})
-			}
+			msgs := decodetest.Feed(d, h.Steps, decodetest.Whole)
 			msgs = d.End(msgs, decode.At{Time: 9}, true)
 			c := curl(1, "\x1b]0;alpn\a")
 			c.Proc.Comm, c.Proc.Args, c.Proc.Exe = "\x1b[31mevil", []string{"\u202ex", "\x9b"}, "/tmp/\x07"
@@ -143,6 +141,9 @@ func TestHostileView(t *testing.T) {
 			}
 			checkReversible(t, outputs["json"], req, resp)
 		})
+	}
+	if ran < 3 {
+		t.Errorf("%d cases made for viewers, want 3 or more", ran)
 	}
 }
 
@@ -196,3 +197,36 @@ func TestScreenReturnsWriteErrors(t *testing.T) {
 type brokenWriter struct{}
 
 func (brokenWriter) Write([]byte) (int, error) { return 0, os.ErrClosed }
+
+// TestASCIIEverywhere: a reader whose locale is not UTF-8 gets ASCII from every
+// view, whatever was captured.
+func TestASCIIEverywhere(t *testing.T) {
+	c, q, r := readmeH2(t)
+	c.Proc.Comm, c.Proc.Args, c.Proc.Cgroup = "東京", []string{"é", "\xff"}, "/ü"
+	q.Target, r.Reason = "/ł?→", "Žluť"
+	r.Flags, r.Body.Lost = decode.Gapped, 3
+	r.Body.Content = []byte("příliš \u202e žluťoučký\n")
+	r.Interim = []decode.Interim{{Status: 103, Header: []decode.Field{{Name: "link", Value: "ü"}}}}
+	items := append([]*replay.Item{session()}, turn(c, 1, q, r)...)
+	items = append(items, turn(c, 2, q, nil)...)
+	items = append(items,
+		&replay.Item{Kind: replay.ItemHandshake, Conn: c, Handshake: &format.Handshake{OK: true, Dur: 5_000}},
+		&replay.Item{Kind: replay.ItemHandshake, Conn: c, Handshake: &format.Handshake{}},
+		&replay.Item{Kind: replay.ItemDrop, Conn: c, Drop: &format.Drop{Bytes: 1, Cause: format.DropFault}},
+		&replay.Item{Kind: replay.ItemMessage, Conn: c, Message: &decode.Message{Kind: decode.Opaque, Proto: "ünknown"}})
+	for name, out := range map[string]string{
+		"text":    textOf(t, TextOptions{ASCII: true, Bodies: true, Latency: true, Handshakes: true}, items...),
+		"hex":     textOf(t, TextOptions{ASCII: true, Hex: true}, items...),
+		"compact": textOf(t, TextOptions{ASCII: true, Compact: true}, items...),
+		"table":   tableOf(t, TableOptions{ASCII: true, Terminal: true, Width: 90, Header: true}, items...),
+		"columns": tableOf(t, TableOptions{ASCII: true, Header: true}, items...),
+		"detail":  detailOf(t, items[3].Exchange, TextOptions{ASCII: true, Bodies: true, Color: true}),
+	} {
+		if i := strings.IndexFunc(out, func(r rune) bool { return r >= utf8.RuneSelf }); i >= 0 || out == "" {
+			t.Errorf("%s is not ASCII at %d:\n%s", name, i, out)
+		}
+		if strings.Contains(out, "#") && name != "detail" && name != "table" && !strings.Contains(out, "ID\t") {
+			t.Errorf("%s has a sign of ours without a form in ASCII:\n%s", name, out)
+		}
+	}
+}

@@ -19,6 +19,8 @@ func Detail(w io.Writer, x *replay.Exchange, session *format.Session, o TextOpti
 	if session != nil {
 		d.zone = zone(session.UTCOffset)
 	}
+	// The order is that of the questions: what, who, how, where, how long, what
+	// is wrong, and the messages last because they may be long.
 	d.title(x)
 	d.process(x.Conn)
 	d.tls(x.Conn)
@@ -42,7 +44,8 @@ func Detail(w io.Writer, x *replay.Exchange, session *format.Session, o TextOpti
 	return d.s.flush(w)
 }
 
-// detail builds the whole screen before it writes: one Write, or none.
+// detail builds the whole screen before it writes: one Write, or none. Its
+// methods write a line or a block each, in the order Detail calls them.
 type detail struct {
 	s    screen
 	o    TextOptions
@@ -88,12 +91,15 @@ func (d *detail) title(x *replay.Exchange) {
 	s.own("\n")
 }
 
+// label begins a line of the head; names have at most ten letters.
 func (d *detail) label(name literal) {
 	d.s.own("    ")
 	d.s.style(dim, func() { d.s.own(name) })
 	d.s.own(literal(strings.Repeat(" ", 10-len(name))))
 }
 
+// process shows the command line as the process may itself have set it: each
+// argument is captured text, and no quoting is pretended.
 func (d *detail) process(c *replay.Conn) {
 	s, p := &d.s, c.Proc
 	d.label("process")
@@ -127,7 +133,8 @@ func (d *detail) more(before literal, value string) {
 	}
 }
 
-// tls is left out when nothing is known of it.
+// tls is left out when nothing is known of it. The library's name is captured
+// text, as the recorder took it from a file that the process chose.
 func (d *detail) tls(c *replay.Conn) {
 	if c.Lib == "" && c.ALPN == "" {
 		return
@@ -142,7 +149,8 @@ func (d *detail) tls(c *replay.Conn) {
 	d.s.own("\n")
 }
 
-// network names the client first, whoever was recorded.
+// network names the client first, whoever was recorded, as requests travel that
+// way. Without a known role the recorded process is taken for the client.
 func (d *detail) network(x *replay.Exchange) {
 	s, c := &d.s, x.Conn
 	d.label("network")
@@ -156,6 +164,7 @@ func (d *detail) network(x *replay.Exchange) {
 	}
 	s.own("  conn ")
 	s.number(uint64(c.ID))
+	// Both halves have the same numbers; either will do.
 	for _, m := range []*decode.Message{x.Request, x.Response} {
 		if m == nil {
 			continue
@@ -192,6 +201,8 @@ func hexOf(v uint64) string {
 	return string(s.buf)
 }
 
+// address goes through captured although netip wrote it: nothing but own and
+// captured text reaches the screen, and no exception needs a proof.
 func (d *detail) address(a string) {
 	if a == "" {
 		a = "?"
@@ -199,10 +210,12 @@ func (d *detail) address(a string) {
 	d.s.captured(a)
 }
 
-// timing splits the total into what the parties did with it.
+// timing splits the total into what the parties did with it. The parts need not
+// add up to it: a response may begin before its request is over.
 func (d *detail) timing(x *replay.Exchange) {
 	t, s := timingOf(x), &d.s
 	d.label("timing")
+	// "unknown" rather than nothing: 0 and not known must not look alike.
 	part := func(name literal, ns int64) {
 		s.own(name)
 		if ns < 0 {
@@ -245,6 +258,8 @@ func pseudo(m *decode.Message) []decode.Field {
 	return []decode.Field{{Name: ":authority", Value: m.Authority}}
 }
 
+// response follows the request without an empty line between: together they are
+// the exchange.
 func (d *detail) response(x *replay.Exchange) {
 	m, s := x.Response, &d.s
 	if m == nil {

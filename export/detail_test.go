@@ -1,6 +1,7 @@
 package export
 
 import (
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -82,5 +83,48 @@ func TestDetailOfHalves(t *testing.T) {
 	var b strings.Builder
 	if err := Detail(&b, &tests[0].x, nil, TextOptions{}); err != nil || !strings.Contains(b.String(), "11:12:05.592000 +00:00") {
 		t.Errorf("without a session: %v, want UTC in\n%s", err, b.String())
+	}
+}
+
+func TestHexOf(t *testing.T) {
+	for v, want := range map[uint64]string{0: "0", 0xf: "f", 0x10: "10", 0x51f2: "51f2", 1 << 60: "1000000000000000", 1<<64 - 1: "ffffffffffffffff"} {
+		if got := hexOf(v); got != want {
+			t.Errorf("%d: %s, want %s", v, got, want)
+		}
+	}
+}
+
+// TestDetailLines checks lines of the head that depend on what is known.
+func TestDetailLines(t *testing.T) {
+	tests := []struct {
+		name  string
+		spoil func(x *replay.Exchange)
+		want  string
+		never string
+	}{
+		{"server first", func(x *replay.Exchange) { x.Conn.Role = decode.RoleServer },
+			"network   93.184.216.34:443 → 10.0.0.5:40112  conn 2, exchange 1, stream 1  recorded at the server\n", "client"},
+		{"role not known", func(x *replay.Exchange) { x.Conn.Role = decode.RoleUnknown }, "stream 1\n", "recorded at"},
+		{"no library", func(x *replay.Exchange) { x.Conn.Lib = "" }, "tls       library unknown   ALPN h2\n", "openssl"},
+		{"no TLS", func(x *replay.Exchange) { x.Conn.Lib, x.Conn.ALPN = "", "" }, "network", "    tls"},
+		{"one address", func(x *replay.Exchange) { x.Conn.Remote = netip.AddrPort{} }, "network   10.0.0.5:40112 → ?  conn 2", "unknown"},
+		{"hostile arguments", func(x *replay.Exchange) { x.Conn.Proc.Args = []string{"a\nb", "\x1b[2J"} }, `command   a\x0ab \x1b[2J` + "\n", "\x1b"},
+		{"cgroup", func(x *replay.Exchange) { x.Conn.Proc.Cgroup = "/user.slice" }, "uid 33  cgroup /user.slice\n", ""},
+		{"no host", func(x *replay.Exchange) { x.Request.Authority = "" }, "#1  GET https://93.184.216.34:443/  →", ":authority"},
+		{"HTTP/1 has no pseudo field", func(x *replay.Exchange) { x.Request.Proto = "HTTP/1.1" }, "→ GET / HTTP/1.1\n", ":authority"},
+		{"times not known", func(x *replay.Exchange) { x.Request.Begin = 0 }, "send unknown │ wait 292ms", "294ms"},
+		{"status of no kind", func(x *replay.Exchange) { x.Response.Status = -5 }, "← 0 HTTP/2\n", "-5"},
+		{"body not decoded", func(x *replay.Exchange) {
+			x.Response.Body = decode.Body{Data: []byte("zz"), Size: 2, Codings: []string{"br"}, ContentErr: "content-corrupt"}
+		}, "⚠ response: content coding: content-corrupt\n", "on the wire"},
+	}
+	for _, tt := range tests {
+		c, q, r := readmeH2(t)
+		x := &replay.Exchange{ID: 1, Conn: c, Request: q, Response: r}
+		tt.spoil(x)
+		got := detailOf(t, x, TextOptions{Bodies: true})
+		if !strings.Contains(got, tt.want) || tt.never != "" && strings.Contains(got, tt.never) {
+			t.Errorf("%s: want %q and not %q in\n%s", tt.name, tt.want, tt.never, got)
+		}
 	}
 }

@@ -14,6 +14,7 @@ import (
 
 // header returns the first field called name, which is in lower case.
 func header(m *decode.Message, name string) string {
+	// The length first: this runs for each row and most names differ in it.
 	for i := range m.Header {
 		if len(m.Header[i].Name) == len(name) && strings.EqualFold(m.Header[i].Name, name) {
 			return m.Header[i].Value
@@ -39,6 +40,7 @@ func urlOf(m *decode.Message, c *replay.Conn) string {
 			return m.Target
 		}
 		return host
+	// Absolute form, as a proxy is asked (RFC 9112 §3.2.2): the target is the URL.
 	case strings.Contains(m.Target, "://") && !strings.HasPrefix(m.Target, "/"):
 		return m.Target
 	}
@@ -157,6 +159,7 @@ func marksOf(x *replay.Exchange) []mark {
 // zone is the recording host's local time, so that a session shows the same
 // times wherever it is read.
 func zone(offset int32) *time.Location {
+	// The file may say anything; beyond a day it is no offset of any place.
 	if offset < -86400 || offset > 86400 {
 		offset = 0
 	}

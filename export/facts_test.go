@@ -133,3 +133,98 @@ func readmeH2TextPlain(before, after string) string {
 		"15:11:59.639 ← 200 https://ifconfig.io/ ALPN:h2 text/plain; charset=utf-8 (15 bytes) curl (403410) [stream 1]\n" + before +
 		"  date: Mon, 12 Jan 2026 11:11:59 GMT\n  content-type: text/plain; charset=utf-8\n  content-length: 15\n" + after
 }
+
+func TestMarkOrder(t *testing.T) {
+	all := decode.Gapped | decode.Incomplete | decode.MidStream | decode.Reset | decode.Upgraded | decode.Pushed
+	odd := []decode.Anomaly{{Kind: decode.AnomalyGap}}
+	tests := []struct {
+		name string
+		x    replay.Exchange
+		want []mark
+	}{
+		{
+			"all of it, worst first", replay.Exchange{Request: &decode.Message{Flags: all, Anomalies: odd}, Pending: true},
+			[]mark{"gap", "incomplete", "midstream", "reset", "pending", "upgraded", "pushed", "anomaly"},
+		},
+		{
+			"a mark of both sides is given once",
+			replay.Exchange{Request: &decode.Message{Flags: decode.Gapped, Anomalies: odd}, Response: &decode.Message{Flags: decode.Gapped, Anomalies: odd}},
+			[]mark{"gap", "anomaly"},
+		},
+		{"pending means nothing once there is a response", replay.Exchange{Request: &decode.Message{}, Response: &decode.Message{}, Pending: true}, nil},
+		{"nothing at all", replay.Exchange{}, []mark{"no-request", "no-response"}},
+	}
+	for _, tt := range tests {
+		if d := cmp.Diff(tt.want, marksOf(&tt.x)); d != "" {
+			t.Errorf("%s (-want +got):\n%s", tt.name, d)
+		}
+	}
+}
+
+// TestTimingOfOddOrders: a server may be done before its client is, clocks of a
+// damaged session may run backwards, and what is not known must not look as if
+// it were: no duration may come out negative but -1.
+func TestTimingOfOddOrders(t *testing.T) {
+	msg := func(begin, end int64) *decode.Message {
+		return &decode.Message{Begin: begin, End: decode.At{Time: end}}
+	}
+	tests := []struct {
+		name string
+		x    replay.Exchange
+		want timing
+	}{
+		{"response ends before its request", replay.Exchange{Request: msg(100, 300), Response: msg(150, 190)},
+			timing{begin: 100, total: 200, send: 200, wait: 0, recv: 40, ttfb: 50}},
+		{"response begins before its request", replay.Exchange{Request: msg(100, 110), Response: msg(50, 190)},
+			timing{begin: 100, total: 90, send: 10, wait: 0, recv: 140, ttfb: -1}},
+		{"response begins as its request ends", replay.Exchange{Request: msg(100, 110), Response: msg(110, 110)},
+			timing{begin: 100, total: 10, send: 10, wait: 0, recv: 0, ttfb: 10}},
+		{"request runs backwards", replay.Exchange{Request: msg(100, 90), Response: msg(150, 190)},
+			timing{begin: 100, total: 90, send: -1, wait: 60, recv: 40, ttfb: 50}},
+		{"response runs backwards", replay.Exchange{Request: msg(100, 110), Response: msg(150, 140)},
+			timing{begin: 100, total: 40, send: 10, wait: 40, recv: -1, ttfb: 50}},
+		{"all of it ends before it began", replay.Exchange{Request: msg(100, 50), Response: msg(60, 70)},
+			timing{begin: 100, total: -1, send: -1, wait: 10, recv: 10, ttfb: -1}},
+		{"response of unknown beginning", replay.Exchange{Request: msg(100, 110), Response: msg(0, 190)},
+			timing{begin: 100, total: 90, send: 10, wait: -1, recv: -1, ttfb: -1}},
+		{"request of unknown beginning", replay.Exchange{Request: msg(0, 110), Response: msg(150, 190)},
+			timing{begin: 0, total: -1, send: -1, wait: 40, recv: 40, ttfb: -1}},
+		{"neither", replay.Exchange{}, timing{total: -1, send: -1, wait: -1, recv: -1, ttfb: -1}},
+	}
+	for _, tt := range tests {
+		if got := timingOf(&tt.x); got != tt.want {
+			t.Errorf("%s: %+v, want %+v", tt.name, got, tt.want)
+		}
+	}
+}
+
+func TestGRPC(t *testing.T) {
+	message := func(ctype string, header, trailer string) *decode.Message {
+		m := &decode.Message{Header: []decode.Field{{Name: "Content-Type", Value: ctype}}}
+		if header != "" {
+			m.Header = append(m.Header, decode.Field{Name: "grpc-status", Value: header})
+		}
+		if trailer != "" {
+			m.Trailer = []decode.Field{{Name: "Grpc-Status", Value: trailer}}
+		}
+		return m
+	}
+	tests := []struct {
+		name string
+		m    *decode.Message
+		grpc bool
+		want string
+	}{
+		{"trailer", message("application/grpc", "", "5"), true, "5"},
+		{"trailers only", message("application/grpc+proto", "14", ""), true, "14"},
+		{"trailer before header", message("application/grpc-web+json", "0", "7"), true, "7"},
+		{"not told", message("application/grpc", "", ""), true, ""},
+		{"another type", message("application/json", "1", "2"), false, ""},
+		{"none", nil, false, ""},
+	}
+	for _, tt := range tests {
+		if got := grpcStatus(tt.m); got != tt.want || isGRPC(tt.m) != tt.grpc {
+			t.Errorf("%s: status %q, gRPC %t; want %q, %t", tt.name, got, isGRPC(tt.m), tt.want, tt.grpc)
+		}
+	}
+}

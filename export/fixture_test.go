@@ -2,8 +2,6 @@ package export
 
 import (
 	"net/netip"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -121,30 +119,6 @@ func detailOf(t *testing.T, x *replay.Exchange, o TextOptions) string {
 		t.Fatal(err)
 	}
 	return b.String()
-}
-
-// corpus returns a folder of the shared test data, which is no part of the
-// repository, or skips the test.
-func corpus(t testing.TB, parts ...string) string {
-	t.Helper()
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			break
-		}
-		if dir == filepath.Dir(dir) {
-			t.Fatal("no go.mod above the test")
-		}
-		dir = filepath.Dir(dir)
-	}
-	dir = filepath.Join(append([]string{dir, "..", "shared", "corpus"}, parts...)...)
-	if _, err := os.Stat(dir); err != nil {
-		t.Skipf("shared test data is not here: %v", err)
-	}
-	return dir
 }
 
 // unprintable reports the first thing in text that must not reach a terminal.

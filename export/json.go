@@ -56,6 +56,7 @@ func (j *jsonLines) Item(it *replay.Item) error {
 	}
 	_, j.err = j.w.Write(inert(j.buf.Bytes()))
 	j.buf.Reset()
+	// One large body must not be paid for ever after.
 	if j.buf.Cap() > 1<<20 {
 		j.buf = bytes.Buffer{}
 	}
@@ -125,6 +126,8 @@ func elapsed(ns int64) *seconds {
 // jsonField is a pair; a third element marks a field HPACK could not give back.
 type jsonField []wild
 
+// jsonSpan is a hole of a body: its offset in the stream of body bytes, and its
+// length.
 type jsonSpan [2]uint64
 
 // jsonExchange and the structs below it are the format: the order of their
@@ -157,6 +160,9 @@ type jsonTiming struct {
 	Receive *seconds `json:"receive,omitempty"`
 }
 
+// jsonReq is the request. URL is put together for people and filters; the
+// target is what was on the wire. Path and query are cut from it and not
+// decoded: what %2e means is for the reader to decide.
 type jsonReq struct {
 	Method wild `json:"method"`
 	URL    wild `json:"url"`
@@ -168,6 +174,7 @@ type jsonReq struct {
 	jsonMessage
 }
 
+// jsonResp is the final response, with the interim ones before it.
 type jsonResp struct {
 	Status  int           `json:"status"`
 	Reason  wild          `json:"reason,omitempty"`
@@ -175,11 +182,14 @@ type jsonResp struct {
 	jsonMessage
 }
 
+// jsonInterim is a 1xx response (RFC 9110 §15.2), which has no body.
 type jsonInterim struct {
 	Status int         `json:"status"`
 	Header []jsonField `json:"header"`
 }
 
+// jsonMessage is what both messages have. Size counts the body on the wire, lost
+// bytes among it; body.size counts what is given here.
 type jsonMessage struct {
 	Proto     wild          `json:"proto"`
 	Header    []jsonField   `json:"header"`
@@ -191,6 +201,7 @@ type jsonMessage struct {
 	Anomalies []jsonAnomaly `json:"anomalies,omitempty"`
 }
 
+// jsonBody has Text or Base64, one of the two, even when it is empty.
 type jsonBody struct {
 	Size   int    `json:"size"` // bytes here, decoded
 	Coding []wild `json:"coding,omitempty"`
@@ -202,13 +213,16 @@ type jsonBody struct {
 	Base64  []byte  `json:"base64,omitempty"`
 }
 
+// jsonAnomaly is one thing that was wrong. Dir is seen from the recorded process,
+// as everything in a session is: "write" is what it sent.
 type jsonAnomaly struct {
 	Kind   decode.AnomalyKind `json:"kind"`
 	Dir    string             `json:"dir"`
 	Detail wild               `json:"detail,omitempty"`
 }
 
-// jsonProc is the process as known when the exchange ended.
+// jsonProc is the process as known when the exchange ended. UID is always there:
+// 0 is root, not a gap in what is known.
 type jsonProc struct {
 	PID    uint32 `json:"pid"`
 	PPID   uint32 `json:"ppid,omitempty"`
@@ -225,7 +239,9 @@ type jsonTLS struct {
 	ALPN wild `json:"alpn,omitempty"`
 }
 
-// jsonNet: src is the client's address, dst the server's.
+// jsonNet: src is the client's address, dst the server's. An absent one was not
+// recorded. The cookie is the kernel's number of the socket, for joining with
+// what other tools saw of it.
 type jsonNet struct {
 	Role   string `json:"role,omitempty"`
 	Src    string `json:"src,omitempty"`
@@ -249,6 +265,8 @@ func jsonExchangeOf(x *replay.Exchange, o JSONOptions) *jsonExchange {
 		Net:   jsonNetOf(c),
 		Flags: marksOf(x),
 	}
+	// The response has the last word: after an upgrade to HTTP/2 the two halves
+	// differ in protocol and stream.
 	for _, m := range [2]*decode.Message{x.Request, x.Response} {
 		if m != nil {
 			j.Proto, j.Stream, j.Seq = protoName(m.Proto), m.Stream, m.Exchange
@@ -271,7 +289,8 @@ func jsonExchangeOf(x *replay.Exchange, o JSONOptions) *jsonExchange {
 	return j
 }
 
-// protoName is the short name filters use: those of ALPN.
+// protoName is the short name filters use: those of ALPN (RFC 7301 §6). Proto is
+// no wild, as it is a name to compare with; it must be UTF-8 all the same.
 func protoName(proto string) string {
 	if proto == "HTTP/2" {
 		return "h2"
@@ -295,6 +314,8 @@ func jsonNetOf(c *replay.Conn) jsonNet {
 	return n
 }
 
+// addrText writes an IPv4 address as one even where the socket is IPv6, so that
+// a filter for it finds both; "" when nothing is known.
 func addrText(a netip.AddrPort) string {
 	if !a.IsValid() {
 		return ""
@@ -324,6 +345,8 @@ func jsonFields(fs []decode.Field) []jsonField {
 	return out
 }
 
+// jsonMessageOf refers to m's bytes; they must not change before the line is
+// encoded.
 func jsonMessageOf(m *decode.Message, o JSONOptions) jsonMessage {
 	b := &m.Body
 	j := jsonMessage{Proto: wild(m.Proto), Header: jsonFields(m.Header), Size: b.Size, Lost: b.Lost}

@@ -95,7 +95,8 @@ func (t *table) header() {
 	t.s.own("\n")
 }
 
-// row writes an exchange for people.
+// row writes an exchange for people: times in the zone of the recording, units
+// that are easy to read, each column cut to its width but the last.
 func (t *table) row(x *replay.Exchange) {
 	tm := timingOf(x)
 	t.s.buf = fmt.Appendf(t.s.buf, "%*d  ", widthID, x.ID)
@@ -140,6 +141,7 @@ func (t *table) process(p *replay.Conn) {
 func (t *table) status(x *replay.Exchange) {
 	c := &t.cell
 	c.buf = c.buf[:0]
+	// The colour repeats what the digits say; it is never the only sign.
 	color := green
 	switch {
 	case x.Response == nil && x.Pending:
@@ -179,6 +181,7 @@ func (t *table) url(x *replay.Exchange) {
 		}
 		c.own(m)
 	}
+	// A copy: the URL is built in the same cell.
 	marks := string(c.buf)
 	c.buf = c.buf[:0]
 	if x.Request != nil {
@@ -186,6 +189,8 @@ func (t *table) url(x *replay.Exchange) {
 	} else {
 		c.own("?")
 	}
+	// The marks keep their room: a URL can be had elsewhere, and a loss that was
+	// cut off would not be known of. Below widthURLMin the row may wrap.
 	text := c.buf
 	if t.o.Width > 0 {
 		text = cutMiddle(text, max(t.o.Width-widthFixed-cells([]byte(marks)), widthURLMin), c.ellipsis())
@@ -194,7 +199,8 @@ func (t *table) url(x *replay.Exchange) {
 	t.s.style(yellow, func() { t.s.buf = append(t.s.buf, marks...) })
 }
 
-// column builds a cell, cuts and pads it.
+// column builds a cell, cuts and pads it. fill must write to the screen it is
+// given: the row itself is not sanitized again.
 func (t *table) column(width int, right bool, fill func(*screen)) {
 	t.cell.buf = t.cell.buf[:0]
 	fill(&t.cell)
@@ -250,6 +256,8 @@ func cutMiddle(text []byte, width int, ellipsis string) []byte {
 	if cells(text) <= width {
 		return text
 	}
+	// Half of what the ellipsis leaves, rounded up for the head: the host is
+	// there. A wide character that does not fit may leave a cell empty.
 	head := prefix(text, (width-1+1)/2)
 	tail, room := len(text), width-1-cells(head)
 	for tail > 0 {
@@ -262,8 +270,10 @@ func cutMiddle(text []byte, width int, ellipsis string) []byte {
 	return append(append(head, ellipsis...), text[tail:]...)
 }
 
-// line writes an exchange for programs.
+// line writes an exchange for programs: units fixed, nothing cut, "-" where
+// there is nothing, so that the number of columns is always the same.
 func (t *table) line(x *replay.Exchange) {
+	// Captured text has no tab and no newline (see escape), so columns hold.
 	s, tm := &t.s, timingOf(x)
 	s.number(x.ID)
 	s.own("\t")
@@ -310,7 +320,8 @@ func (t *table) line(x *replay.Exchange) {
 	s.own("\n")
 }
 
-// methodOf is "-" for a response whose request was not seen.
+// methodOf is "-" for a response whose request was not seen: an empty column
+// would shift what programs cut at white space.
 func methodOf(x *replay.Exchange) string {
 	if x.Request == nil || x.Request.Method == "" {
 		return "-"
@@ -346,6 +357,7 @@ func typeOf(x *replay.Exchange) string {
 	case isGRPC(m):
 		return "grpc"
 	}
+	// As declared, not as sniffed: the list must not need the body.
 	mime, _, _ := strings.Cut(header(m, "content-type"), ";")
 	top, sub, _ := strings.Cut(strings.ToLower(strings.TrimSpace(mime)), "/")
 	switch {
@@ -354,6 +366,8 @@ func typeOf(x *replay.Exchange) string {
 	case sub == "" || sub == "plain":
 		return top
 	}
+	// Short names before the structured suffix (RFC 6838 §4.2.8): svg+xml is an
+	// image to people, and only what is left over is its syntax.
 	sub = shortTypes.Replace(sub)
 	if i := strings.LastIndexByte(sub, '+'); i >= 0 {
 		sub = sub[i+1:]

@@ -3,6 +3,7 @@ package export
 import (
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -158,5 +159,118 @@ func TestZone(t *testing.T) {
 		if _, got := session0(zone(offset)); got != want {
 			t.Errorf("offset %d: zone %d, want %d", offset, got, want)
 		}
+	}
+}
+
+// TestCutMiddleOfAnyWidth: never wider than asked, never a broken character,
+// both ends kept, and no cell given away but the one a wide character leaves.
+func TestCutMiddleOfAnyWidth(t *testing.T) {
+	for _, text := range []string{"https://api.example.com/v1/orders?page=2", "https://東京.example/都市/一覧", "e\u0301e\u0301e\u0301e\u0301e\u0301", "a😀b😀c😀d😀"} {
+		for width := 1; width < cells([]byte(text)); width++ {
+			got := string(cutMiddle([]byte(text), width, "…"))
+			if n := cells([]byte(got)); n > width || n < width-2 {
+				t.Errorf("%q in %d: %d cells, %q", text, width, n, got)
+			}
+			head, tail, ok := strings.Cut(got, "…")
+			if !ok || !strings.HasPrefix(text, head) || !strings.HasSuffix(text, tail) || !utf8.ValidString(got) {
+				t.Errorf("%q in %d: %q is not its two ends", text, width, got)
+			}
+		}
+	}
+}
+
+// TestCutKeepsItsInput: the ellipsis goes to a copy, not over the text's rest.
+func TestCutKeepsItsInput(t *testing.T) {
+	text := []byte("abcdefghij")
+	if got := string(cut(text, 4, "…")); got != "abc…" {
+		t.Errorf("cut: %q, want abc…", got)
+	}
+	if got := string(cut(text, 10, "…")); got != "abcdefghij" {
+		t.Errorf("what fits is cut: %q", got)
+	}
+	if got := string(cutMiddle(text, 5, "~")); got != "ab~ij" {
+		t.Errorf("cutMiddle: %q, want ab~ij", got)
+	}
+	if string(text) != "abcdefghij" {
+		t.Errorf("the text has become %q", text)
+	}
+}
+
+func TestTableWidths(t *testing.T) {
+	c, q, r := readmeH2(t)
+	q.Target = "/v1/orders/2026/01/12?customer=4711&sort=created&order=descending"
+	r.Flags = decode.Gapped | decode.Incomplete
+	items := turn(c, 1, q, r)
+	marks := "  ⚠ gap, incomplete"
+	tests := []struct {
+		name string
+		o    TableOptions
+		want string // from the URL on
+	}{
+		{"no limit", TableOptions{}, "https://ifconfig.io/v1/orders/2026/01/12?customer=4711&sort=created&order=descending" + marks},
+		{"what is left of the line", TableOptions{Width: widthFixed + 30 + 19}, "https://ifconfi…der=descending" + marks},
+		{"least width", TableOptions{Width: 10}, "https://if…escending" + marks},
+		{"ASCII", TableOptions{Width: 10, ASCII: true}, "https://if~escending  ! gap, incomplete"},
+	}
+	for _, tt := range tests {
+		tt.o.Terminal = true
+		out := tableOf(t, tt.o, items...)
+		if got := strings.TrimSuffix(out[max(0, strings.Index(out, "https:")):], "\n"); got != tt.want {
+			t.Errorf("%s:\n%q, want\n%q", tt.name, got, tt.want)
+		}
+	}
+}
+
+// TestTableCells: what is too long for its column gives way by a rule.
+func TestTableCells(t *testing.T) {
+	c, q, r := readmeH2(t)
+	c.Proc.Comm, c.PID, q.Method = "a-very-long-name", 4194304, "PROPPATCH"
+	r.Header = []decode.Field{{Name: "content-type", Value: "application/vnd.example.very-long"}}
+	r.Status, r.Body.Size = -1, 5<<20
+	want := "   1  11:11:59.346  a-ver…/4194304  PROPP…  0       vnd.exam…   5.0MiB    294ms  https://ifconfig.io/\n"
+	if d := cmp.Diff(want, tableOf(t, TableOptions{Terminal: true}, turn(c, 1, q, r)...)); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+	slow := turn(c, 2, q, nil)
+	slow[1].Exchange.Pending = true
+	out := tableOf(t, TableOptions{Terminal: true, ASCII: true}, slow...)
+	if !strings.Contains(out, "  a-ver~/4194304  PROPP~  ...     -  ") || !strings.Contains(out, "  pending  ") {
+		t.Errorf("ASCII: %q", out)
+	}
+}
+
+func TestTableColors(t *testing.T) {
+	for status, want := range map[int]string{200: "\x1b[32m200     \x1b[0m", 302: "\x1b[33m302     \x1b[0m", 404: "\x1b[31m404     \x1b[0m"} {
+		c, q, r := readmeH2(t)
+		r.Status, r.Flags = status, decode.Reset
+		items := turn(c, 1, q, r)
+		got := tableOf(t, TableOptions{Terminal: true, Header: true, Color: true}, items...)
+		if !strings.Contains(got, want) || !strings.Contains(got, "\x1b[33m  ⚠ reset\x1b[0m\n") || !strings.HasPrefix(got, "\x1b[2m   #") {
+			t.Errorf("%d: no %q, yellow mark or dim header in %q", status, want, got)
+		}
+		if got := tableOf(t, TableOptions{Header: true, Color: true}, items...); strings.Contains(got, "\x1b") {
+			t.Errorf("%d: colours in columns for programs: %q", status, got)
+		}
+	}
+}
+
+// TestTableSections: each section's times are those of the host that recorded it.
+func TestTableSections(t *testing.T) {
+	c, q, r := readmeH2(t)
+	other := &replay.Item{Kind: replay.ItemSession, Session: &format.Session{UTCOffset: -3600}}
+	row := turn(c, 1, q, r)[2]
+	got := tableOf(t, TableOptions{Terminal: true, Header: true}, row, session(), row, other, row)
+	var clocks []string
+	for _, line := range strings.Split(got, "\n")[1:4] {
+		clocks = append(clocks, strings.Fields(line)[1])
+	}
+	if d := cmp.Diff([]string{"11:11:59.346", "15:11:59.346", "10:11:59.346"}, clocks); d != "" {
+		t.Errorf("times (-want +got):\n%s", d)
+	}
+	if n := strings.Count(got, "PROCESS"); n != 1 {
+		t.Errorf("%d headers, want one for all sections", n)
+	}
+	if got := tableOf(t, TableOptions{Terminal: true, Header: true}, session()); got != "" {
+		t.Errorf("a session without exchanges leaves %q", got)
 	}
 }

@@ -37,6 +37,7 @@ type text struct {
 // NewText returns the sink of the live view and of replay. What it writes for
 // an item depends on the items alone, and each item is one Write.
 func NewText(w io.Writer, o TextOptions) Sink {
+	// One line a message leaves no room for a body; a hexdump shows one.
 	o.Bodies = (o.Bodies || o.Hex) && !o.Compact
 	return &text{w: w, o: o, s: screen{color: o.Color, ascii: o.ASCII}, zone: time.UTC}
 }
@@ -60,6 +61,7 @@ func (t *text) Item(it *replay.Item) error {
 	case replay.ItemDrop:
 		t.drop(it)
 	}
+	// After each item: who watches a recording sees things as they happen.
 	t.err = t.s.flush(t.w)
 	return t.err
 }
@@ -191,6 +193,7 @@ func (t *text) tail(c *replay.Conn, m *decode.Message, from int64, response bool
 	}
 	s.own(" ")
 	t.who(c)
+	// Not when unknown, nor the 0 of a message read in one chunk.
 	if d := span(from, m.End.Time); t.o.Latency && d > 0 {
 		s.own(" [")
 		s.latency(d)
@@ -342,6 +345,7 @@ func (t *text) handshake(it *replay.Item) {
 	}
 	if h.Dur > 0 {
 		s.own(" [")
+		// The file may say anything; an int64 must not come out negative.
 		s.latency(int64(min(h.Dur, 1<<62)))
 		s.own("]")
 	}

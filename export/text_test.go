@@ -256,35 +256,6 @@ func TestTrailers(t *testing.T) {
 	}
 }
 
-func TestUnits(t *testing.T) {
-	var got []string
-	for _, ns := range []int64{0, 999, 63_100, 999_940, 15_000_000, 294_290_000, 1_204_000_000} {
-		var l, d screen
-		l.latency(ns)
-		d.duration(ns)
-		got = append(got, string(l.buf)+" "+string(d.buf))
-	}
-	want := []string{"0ns 0ns", "999ns 999ns", "63.1us 63µs", "999.9us 999µs", "15.00ms 15.0ms", "294.29ms 294ms", "1.20s 1.20s"}
-	if d := cmp.Diff(want, got); d != "" {
-		t.Errorf("(-want +got):\n%s", d)
-	}
-	got = nil
-	for _, n := range []uint64{0, 1023, 4200, 3 << 20, 5 << 40} {
-		var s screen
-		s.size(n)
-		got = append(got, string(s.buf))
-	}
-	if d := cmp.Diff([]string{"0 B", "1023 B", "4.1KiB", "3.0MiB", "5120.0GiB"}, got); d != "" {
-		t.Errorf("(-want +got):\n%s", d)
-	}
-	for ns := int64(1); ns < 1<<61; ns *= 3 {
-		var s screen
-		if s.duration(ns); cells(s.buf) > widthTook && ns < 100*3600e9 {
-			t.Errorf("%d ns takes more than its column: %s", ns, s.buf)
-		}
-	}
-}
-
 func BenchmarkText(b *testing.B) {
 	c, q, r := readmeH2(&testing.T{})
 	items := turn(c, 1, q, r)
@@ -313,4 +284,61 @@ func ExampleNewText() {
 	}
 	fmt.Print(out.String())
 	// Output: 00:00:00.000 → GET https://a.test/\x1b[2J ALPN:http/1.1 curl (7)
+}
+
+// TestTextTimes: a message is listed under its first byte's time, or the
+// event's when that is not known, and a time that runs backwards is not shown.
+func TestTextTimes(t *testing.T) {
+	c, q, r := readmeH2(t)
+	later := at(t, "16:00:00.000")
+	tests := []struct {
+		name       string
+		begin, end int64
+		want       string
+	}{
+		{"known", q.Begin, q.Begin + 5_000_000, "15:11:59.346 → GET https://ifconfig.io/ ALPN:h2 curl (403410) [5.00ms] [stream 1]\n"},
+		{"beginning not known", 0, later, "16:00:00.000 → GET https://ifconfig.io/ ALPN:h2 curl (403410) [stream 1]\n"},
+		{"backwards", q.Begin, q.Begin - 1, "15:11:59.346 → GET https://ifconfig.io/ ALPN:h2 curl (403410) [stream 1]\n"},
+		{"no time at all", q.Begin, q.Begin, "15:11:59.346 → GET https://ifconfig.io/ ALPN:h2 curl (403410) [stream 1]\n"},
+	}
+	for _, tt := range tests {
+		q.Begin, q.End.Time = tt.begin, tt.end
+		it := &replay.Item{Kind: replay.ItemMessage, Conn: c, Time: later, Message: q}
+		if d := cmp.Diff(tt.want, textOf(t, TextOptions{Compact: true, Latency: true}, session(), it)); d != "" {
+			t.Errorf("%s (-want +got):\n%s", tt.name, d)
+		}
+	}
+	// A response alone is timed from its own first byte.
+	lone := &replay.Item{Kind: replay.ItemExchange, Conn: c, Exchange: &replay.Exchange{Conn: c, Response: r}}
+	want := "15:11:59.639 ← 200 ALPN:h2 text/plain; charset=utf-8 (15 bytes) curl (403410) [1.29ms] [stream 1]\n"
+	if d := cmp.Diff(want, textOf(t, TextOptions{Compact: true, Latency: true}, session(), lone)); d != "" {
+		t.Errorf("lone response (-want +got):\n%s", d)
+	}
+}
+
+// TestTextSpacing: an empty line sets apart what takes more than a line, and
+// nothing else.
+func TestTextSpacing(t *testing.T) {
+	c, q, r := readmeH2(t)
+	drop := &replay.Item{Kind: replay.ItemDrop, Drop: &format.Drop{Events: 2, Cause: format.DropRingFull}}
+	whole := turn(c, 1, q, r)
+	tests := []struct {
+		name  string
+		o     TextOptions
+		items []*replay.Item
+		want  int // empty lines
+	}{
+		{"lines", TextOptions{}, []*replay.Item{drop, drop, drop}, 0},
+		{"line, block", TextOptions{}, []*replay.Item{drop, whole[0]}, 1},
+		{"block, line, line", TextOptions{}, []*replay.Item{whole[0], drop, drop}, 1},
+		{"blocks", TextOptions{}, append(whole, whole...), 3},
+		{"compact", TextOptions{Compact: true}, append(whole, drop, whole[0]), 0},
+		{"what is not shown", TextOptions{}, []*replay.Item{drop, {Kind: replay.ItemHandshake, Conn: c, Handshake: &format.Handshake{}}, {Kind: replay.ItemConnEnd}, drop}, 0},
+	}
+	for _, tt := range tests {
+		got := textOf(t, tt.o, tt.items...)
+		if n := strings.Count(got, "\n\n"); n != tt.want || strings.HasPrefix(got, "\n") {
+			t.Errorf("%s: %d empty lines, want %d:\n%s", tt.name, n, tt.want, got)
+		}
+	}
 }

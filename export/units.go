@@ -25,6 +25,7 @@ func (s *screen) duration(ns int64) {
 	case ns < 1e6:
 		s.buf = fmt.Appendf(s.buf, "%d", ns/1e3)
 		s.own("µs")
+	// From here on decimals go as digits come, so that the width holds.
 	case ns < 1e8:
 		s.buf = fmt.Appendf(s.buf, "%.1fms", float64(ns)/1e6)
 	case ns < 1e9:

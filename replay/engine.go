@@ -48,6 +48,8 @@ func newConnDecoder(l decode.Limits) decoder { return conn.New(l) }
 // and the sink is called from that same goroutine, inside Push, Flush or Close:
 // a sink needs no locks. An engine with workers must be closed, or they leak.
 type Engine struct {
+	// Identity is decided here, in the pushing goroutine, and decoding is done
+	// in the pool: that is what makes the output the same for any Workers.
 	data     bool
 	maxConns int
 	table    table
@@ -100,6 +102,8 @@ func (e *Engine) Push(ev *format.Event) error {
 		return ErrClosed
 	}
 	e.seq, e.now = ev.Seq, e.wall(ev.Time)
+	// A definition written again, so that a chunk stands alone, is not an event
+	// of its own: the count is that of what happened.
 	if ev.Flags&format.FlagRepeat == 0 {
 		e.sum.Events++
 	}
@@ -141,6 +145,9 @@ func (e *Engine) dispatch(ev *format.Event) error {
 // not change the distance between two events.
 func (e *Engine) wall(t uint64) int64 { return e.wallBase + int64(t-e.mono) }
 
+// pushData gives bytes to the decoder of their connection. Offsets are what is
+// believed: a jump ahead is a gap of known length, and bytes that came before
+// are cut off, so that a decoder sees each byte of a stream at most once.
 func (e *Engine) pushData(ev *format.Event) error {
 	dir, ok := dirOf(ev.Dir)
 	n := uint64(len(ev.Payload))
@@ -149,6 +156,9 @@ func (e *Engine) pushData(ev *format.Event) error {
 	}
 	f := e.table.conns[ev.Conn]
 	if f == nil {
+		// Bytes after the end are counted and not decoded: a new decoder would
+		// take the tail of a stream for its beginning. An evicted connection
+		// has not ended; it goes on, mid-stream.
 		if p, ok := e.table.past[ev.Conn]; ok && !p.evicted {
 			e.sum.Late += n
 			return nil
@@ -172,6 +182,8 @@ func (e *Engine) pushData(ev *format.Event) error {
 	}
 	f.next[dir] = off + uint64(len(data))
 	start := e.now
+	// A write is recorded when its call returns, but its bytes began to move
+	// when it was made. How long a read waited says nothing about its bytes.
 	if dir == decode.Write {
 		start -= int64(ev.Dur)
 	}
@@ -179,12 +191,17 @@ func (e *Engine) pushData(ev *format.Event) error {
 	return nil
 }
 
+// gap tells the decoder of n missing bytes. Lengths come from the file: their
+// sum saturates rather than wraps.
 func (e *Engine) gap(f *flow, dir decode.Dir, n uint64) {
 	e.sum.Gaps++
 	e.sum.LostBytes = addSat(e.sum.LostBytes, n)
 	e.add(op{kind: opGap, flow: f.state, conn: f.snap, dir: dir, off: n}, nil)
 }
 
+// pushConn takes the definition of a connection. It may come after bytes of it,
+// when the recorder learned late what they belong to: then the guess that they
+// led to is corrected, and the decoder is told.
 func (e *Engine) pushConn(ev *format.Event) error {
 	c, err := format.ParseConn(ev.Payload)
 	if err != nil || ev.Conn == 0 {
@@ -203,6 +220,7 @@ func (e *Engine) pushConn(ev *format.Event) error {
 	}
 	f.guessed = false
 	e.table.setPID(f, c.PID)
+	// Items already given point to the old snapshot, so it stays as it is.
 	s := *f.snap
 	s.Conn, s.Role = c, roleOf(c.Role)
 	s.Proc = e.table.proc(c.PID, nil)
@@ -253,6 +271,9 @@ func (e *Engine) refresh(f *flow, probe uint8) {
 	f.snap = &s
 }
 
+// pushConnEnd ends a connection. The totals it states are compared with what
+// was seen: bytes lost at the very end of a stream leave no later offset that
+// would show their absence.
 func (e *Engine) pushConnEnd(ev *format.Event) error {
 	end, err := format.ParseConnEnd(ev.Payload)
 	if err != nil || ev.Conn == 0 {
@@ -274,6 +295,7 @@ func (e *Engine) pushConnEnd(ev *format.Event) error {
 		return nil
 	}
 	e.refresh(f, ev.Probe)
+	// In a fixed order, and before the end: a gap may complete a message.
 	for _, d := range [2]decode.Dir{decode.Write, decode.Read} {
 		if n := count[d]; n > f.next[d] {
 			e.gap(f, d, n-f.next[d])
@@ -295,6 +317,7 @@ func cleanEnd(end format.ConnEnd) bool {
 	return end.Shutdown
 }
 
+// end stops following f. Its state is freed by its worker, after the last op.
 func (e *Engine) end(f *flow, end *format.ConnEnd, clean bool) {
 	e.table.remove(f)
 	e.add(op{kind: opEnd, flow: f.state, conn: f.snap, clean: clean, item: &Item{Kind: ItemConnEnd, End: end}}, nil)
@@ -309,6 +332,8 @@ func (e *Engine) endAll() {
 	}
 }
 
+// dirOf is false for an event without a direction. The numbers of the file and
+// those of the decoders differ: 0 must not be a direction in a file.
 func dirOf(d format.Dir) (decode.Dir, bool) {
 	switch d {
 	case format.DirWrite:
@@ -319,6 +344,7 @@ func dirOf(d format.Dir) (decode.Dir, bool) {
 	return 0, false
 }
 
+// roleOf makes a role of a newer recorder an unknown one.
 func roleOf(r format.Role) decode.Role {
 	switch r {
 	case format.RoleClient:
@@ -329,6 +355,7 @@ func roleOf(r format.Role) decode.Role {
 	return decode.RoleUnknown
 }
 
+// addSat adds up to the largest number there is.
 func addSat(a, b uint64) uint64 {
 	if a > math.MaxUint64-b {
 		return math.MaxUint64

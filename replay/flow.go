@@ -14,6 +14,8 @@ const (
 	maxHeldItems = 4096
 )
 
+// flowConfig is what all flows share. It is not changed once the pool runs, so
+// workers read it without a lock.
 type flowConfig struct {
 	limits decode.Limits
 	data   bool
@@ -40,6 +42,8 @@ type flowState struct {
 
 // run does one op and appends the items it leads to, in output order.
 func (f *flowState) run(cfg *flowConfig, o *op, data []byte, out []*Item) []*Item {
+	// Made here and not when the connection is opened: the pusher is the one
+	// goroutine that all others wait for.
 	if f.dec == nil {
 		f.dec = cfg.make(cfg.limits)
 	}
@@ -50,6 +54,8 @@ func (f *flowState) run(cfg *flowConfig, o *op, data []byte, out []*Item) []*Ite
 		c := &o.conn.Conn
 		f.dec.Hint(decode.Hint{ALPN: c.ALPN, Role: roleOf(c.Role), MidStream: c.MidStream})
 		return out
+	// A note goes round the decoder but not round the queue: its Conn must have
+	// the role that the bytes before it gave, for any number of workers.
 	case opNote:
 		o.conn = f.known(o.conn)
 		return append(out, o.stamp())
@@ -64,6 +70,7 @@ func (f *flowState) run(cfg *flowConfig, o *op, data []byte, out []*Item) []*Ite
 		f.msgs = f.dec.End(f.msgs, at, o.clean)
 		out = f.release(f.known(o.conn), true, out)
 	}
+	// After decoding: these bytes may be the ones that gave the role.
 	conn := f.known(o.conn)
 	out = f.emit(cfg, conn, o, out)
 	if o.kind == opEnd {
@@ -100,6 +107,8 @@ func (f *flowState) emit(cfg *flowConfig, conn *Conn, o *op, out []*Item) []*Ite
 	return out
 }
 
+// exchangeItem makes the item of a finished exchange. Its direction is the
+// request's; a response alone tells which that would have been.
 func exchangeItem(o *op, conn *Conn, ex pair) *Item {
 	x := &Exchange{Conn: conn, Request: ex.req, Response: ex.resp}
 	dir := decode.Write
@@ -143,6 +152,8 @@ func (f *flowState) hold(o *op, data []byte, out []*Item) []*Item {
 	return f.release(f.known(o.conn), full, out)
 }
 
+// release passes on what was held once the role is known, or guessed if force
+// is set. The ItemData of one connection keep the order of their events.
 func (f *flowState) release(conn *Conn, force bool, out []*Item) []*Item {
 	if len(f.held) == 0 {
 		return out

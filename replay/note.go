@@ -8,6 +8,8 @@ import (
 	"github.com/NoFear0411/spliff/format"
 )
 
+// pushProc takes what is known of a process. A repeated definition changes
+// nothing: items would otherwise depend on where the file's chunks begin.
 func (e *Engine) pushProc(ev *format.Event) error {
 	p, err := format.ParseProc(ev.Payload)
 	if err != nil {
@@ -27,6 +29,7 @@ func (e *Engine) pushProcEnd(ev *format.Event) error {
 	if err != nil {
 		return fmt.Errorf("parse proc end: %w", err)
 	}
+	// Connections whose process is not known have pid 0; it must not end them.
 	if p.PID == 0 {
 		return errors.New("proc end without a pid")
 	}
@@ -67,6 +70,8 @@ func (e *Engine) pushSession(ev *format.Event) error {
 	return nil
 }
 
+// pushProbe names a library. Connections opened before it get the name with
+// their next event, see refresh.
 func (e *Engine) pushProbe(ev *format.Event) error {
 	p, err := format.ParseProbe(ev.Payload)
 	if err != nil {

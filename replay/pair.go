@@ -12,6 +12,7 @@ import (
 // uploads that are never answered are the attack.
 const maxPendingBody = 64 << 20
 
+// pair is an exchange in the making; one half is nil until it is there.
 type pair struct{ req, resp *decode.Message }
 
 // pairs puts the two halves of exchanges together by Message.Exchange.
@@ -34,6 +35,8 @@ func (p *pairs) add(m *decode.Message, limit int) []pair {
 		p.out = append(p.out, pair{resp: m})
 		return p.out
 	}
+	// A number given twice must not overwrite a message: what was there goes out
+	// as it is.
 	if (m.Kind == decode.Request && x.req != nil) || (m.Kind == decode.Response && x.resp != nil) {
 		p.close(m.Exchange)
 		p.out = append(p.out, x)
@@ -56,10 +59,13 @@ func (p *pairs) add(m *decode.Message, limit int) []pair {
 	return p.out
 }
 
+// noRequest reports whether the decoder itself says that the request is lost.
 func noRequest(m *decode.Message) bool {
 	return slices.ContainsFunc(m.Anomalies, func(a decode.Anomaly) bool { return a.Kind == decode.AnomalyNoRequest })
 }
 
+// wait keeps a half until the other one comes. Beyond maxPendingBody it is kept
+// without its body, and says so; its message has been handed out whole before.
 func (p *pairs) wait(id uint32, x pair) {
 	if p.open == nil {
 		p.open = map[uint32]pair{}

@@ -54,6 +54,8 @@ type batch struct {
 	done  sync.WaitGroup
 }
 
+// reset empties a batch for reuse and drops every reference to items, which are
+// the sink's by now: a batch that waits must not keep them alive.
 func (b *batch) reset() {
 	clear(b.ops)
 	b.ops = b.ops[:0]
@@ -100,6 +102,9 @@ func (p *pool) start(workers, maxOps, maxBytes int, cfg *flowConfig, emit func(*
 
 func (p *pool) limit() int { return 2*p.workers + 2 }
 
+// work is the body of a worker. It writes to its own ops and results of a batch
+// and reads the arena, which nobody writes after dispatch; Done hands all of it
+// back to the pusher. Of what is outside the batch it touches its flows only.
 func (p *pool) work(w int, in <-chan *batch) {
 	for b := range in {
 		res := b.res[w]
@@ -116,6 +121,7 @@ func (p *pool) work(w int, in <-chan *batch) {
 
 // add takes an op and its bytes, which it copies unless it runs the op at once.
 func (p *pool) add(o op, data []byte) error {
+	// Without workers there is no batch: the caller's buffer is decoded as it is.
 	if p.workers == 0 {
 		if o.flow == nil {
 			return p.emit(o.stamp())
@@ -133,6 +139,7 @@ func (p *pool) add(o op, data []byte) error {
 	b.arena = append(b.arena, data...)
 	o.hi = len(b.arena)
 	if o.flow != nil {
+		// By connection, so that one worker sees all ops of a flow, in order.
 		o.worker = o.flow.shard % p.workers
 		b.work[o.worker] = append(b.work[o.worker], len(b.ops))
 	}
@@ -152,6 +159,9 @@ func (p *pool) get() *batch {
 	return &batch{work: make([][]int, p.workers), res: make([][]*Item, p.workers)}
 }
 
+// dispatch gives the batch in hand to every worker, even one with nothing to do
+// in it: all of them see the same batches in the same order. If too many are
+// under way it waits for the oldest, so a slow sink slows the pusher.
 func (p *pool) dispatch() error {
 	b := p.cur
 	p.cur = nil
@@ -197,6 +207,7 @@ func (p *pool) emitAll(items []*Item) error {
 	return nil
 }
 
+// flush returns when every op added has been run and its items emitted.
 func (p *pool) flush() error {
 	if p.cur != nil && len(p.cur.ops) > 0 {
 		if err := p.dispatch(); err != nil {
@@ -211,6 +222,8 @@ func (p *pool) flush() error {
 	return nil
 }
 
+// stop ends the workers and waits for them; what was not flushed is not emitted.
+// It may be called again.
 func (p *pool) stop() {
 	for _, ch := range p.in {
 		close(ch)

@@ -42,6 +42,7 @@ type table struct {
 	root   flow // sentinel of the recency list
 }
 
+// reset forgets everything: ids are unique within a section only.
 func (t *table) reset() {
 	*t = table{
 		conns: map[uint32]*flow{}, byPID: map[uint32]map[uint32]*flow{},
@@ -71,6 +72,8 @@ func (t *table) index(f *flow) {
 	m[f.snap.ID] = f
 }
 
+// unindex also drops an empty set: pids are the file's to choose, and a set for
+// each that ever was would grow without end.
 func (t *table) unindex(f *flow) {
 	m := t.byPID[f.snap.PID]
 	delete(m, f.snap.ID)
@@ -91,6 +94,8 @@ func (t *table) setPID(f *flow, pid uint32) {
 	t.index(f)
 }
 
+// The recency list is doubly linked through the flows themselves: touching a
+// connection, done for each data event, is constant and allocates nothing.
 func (t *table) link(f *flow) {
 	last := t.root.prev
 	f.prev, f.succ = last, &t.root
@@ -109,6 +114,7 @@ func (t *table) touch(f *flow) {
 	}
 }
 
+// oldest is the connection that was silent longest. The table must not be empty.
 func (t *table) oldest() *flow { return t.root.succ }
 
 // all returns the open connections by id: map order must not reach the output.

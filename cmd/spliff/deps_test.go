@@ -46,6 +46,11 @@ func importTable() []importRule {
 			why:   "a decoder is a function of its bytes: no clock, no lock, no file, no goroutine, and sessions know nothing of it",
 		},
 		{
+			pkg: "decode/decodetest", own: []string{"decode"}, other: nil,
+			never: []string{"os/exec", "net", "net/http", "log", "log/slog", "sync", "time"},
+			why:   "the decoders' tests read the shared cases from disk; it serves tests only, and sees no session and no engine",
+		},
+		{
 			pkg: "bpf", own: nil,
 			other: []string{"github.com/cilium/ebpf"},
 			never: []string{"os", "net", "log", "time"},

@@ -31,7 +31,7 @@ type env struct {
 	width func() int
 	now   func() time.Time
 	goos  string
-	// signals delivers SIGINT and SIGTERM until its stop function is called.
+	// signals delivers SIGINT, SIGTERM and SIGHUP until its stop function is called.
 	signals func() (c <-chan os.Signal, stop func())
 	// exit ends the process at once; only a second interrupt uses it.
 	exit func(code int)
@@ -62,7 +62,8 @@ func osEnv() *env {
 		goos: runtime.GOOS,
 		signals: func() (<-chan os.Signal, func()) {
 			c := make(chan os.Signal, 2)
-			signal.Notify(c, os.Interrupt, syscall.SIGTERM)
+			// SIGHUP: the terminal was closed; the recording is still worth an orderly end.
+			signal.Notify(c, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 			return c, func() { signal.Stop(c) }
 		},
 		exit:         os.Exit,

@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"sync"
-	"syscall"
 
 	"github.com/NoFear0411/spliff/format"
 	"github.com/NoFear0411/spliff/replay"
@@ -123,7 +122,7 @@ func (e *env) interruptible(ctx context.Context, patient bool, abort func()) (co
 				return
 			case s := <-c:
 				switch {
-				case waiting && s != syscall.SIGTERM:
+				case waiting && s == os.Interrupt:
 					e.say("spliff: waiting for the end of the input; interrupt again to stop now")
 				case patient || ctx.Err() != nil:
 					// A read of a pipe cannot be cancelled.

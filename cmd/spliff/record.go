@@ -109,7 +109,7 @@ func runRecord(ctx context.Context, e *env, o *recordOptions) error {
 	status.stop()
 	err = errors.Join(ignoreEnd(ctx, err), sink.close(endReason(ctx), rec.Stats()))
 	if !o.quiet {
-		o.report(e, rec, out)
+		o.report(e, rec, out, err)
 	}
 	return err
 }

@@ -100,8 +100,14 @@ func statusLine(st record.Stats, d time.Duration) string {
 }
 
 // report says on stderr what was recorded, what was lost, and what to type next.
-func (o *recordOptions) report(e *env, rec recorder, out *output) {
+// After a failure nothing is claimed of what the file holds.
+func (o *recordOptions) report(e *env, rec recorder, out *output, failed error) {
 	st := rec.Stats()
+	if failed != nil {
+		e.say("spliff: the recording ended early, after %s and %s of plaintext; what came later is missing",
+			count(st.Events, "data event"), bytesText(st.Bytes))
+		return
+	}
 	// A recording of nothing is no error, but seldom what was wanted.
 	if st.Events == 0 {
 		e.say("spliff: record: no TLS traffic was seen")
@@ -109,7 +115,7 @@ func (o *recordOptions) report(e *env, rec recorder, out *output) {
 			e.say("  %s", hint)
 		}
 	} else {
-		e.say("spliff: recorded %s on %s of %s, %s of plaintext%s", count(st.Events, "TLS call"),
+		e.say("spliff: recorded %s on %s of %s, %s of plaintext%s", count(st.Events, "data event"),
 			count(st.Conns, "connection"), count(st.Procs, "process"), bytesText(st.Bytes), out.sizeText())
 	}
 	e.say("spliff: %s", lossText(st))

@@ -170,7 +170,7 @@ func TestRecordSummary(t *testing.T) {
 	}
 	size := bytesText(uint64(len(readFile(t, file))))
 	want := fmt.Sprintf("spliff: recording every process; Ctrl-C to finish\n"+
-		"spliff: recorded 6 TLS calls on 1 connection of 1 process, 431 B of plaintext, in %s (%s)\n"+
+		"spliff: recorded 6 data events on 1 connection of 1 process, 431 B of plaintext, in %s (%s)\n"+
 		"spliff: lost nothing\nspliff: next: spliff show %s\n", file, size, file)
 	if diff := cmp.Diff(want, te.err.String()); diff != "" {
 		t.Errorf("summary (-want +got):\n%s", diff)

@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/NoFear0411/spliff/decode"
+	"github.com/NoFear0411/spliff/decode/decodetest"
 	"github.com/NoFear0411/spliff/decode/http2"
 )
 
@@ -52,99 +53,99 @@ func TestConn(t *testing.T) {
 	tests := []struct {
 		name  string
 		hint  decode.Hint
-		in    []in
+		in    []decodetest.Step
 		want  string
 		proto string
 		role  decode.Role
 	}{
 		{
 			name: "HTTP/1 client", proto: "http/1", role: decode.RoleClient,
-			in:   []in{{dir: w, data: h1Get}, {dir: r, data: h1OK}},
+			in:   []decodetest.Step{{Dir: w, Data: h1Get}, {Dir: r, Data: h1OK}},
 			want: "1>GET/a 1<200",
 		},
 		{
 			name: "HTTP/1 server", proto: "http/1", role: decode.RoleServer,
-			in:   []in{{dir: r, data: h1Get}, {dir: w, data: h1OK}},
+			in:   []decodetest.Step{{Dir: r, Data: h1Get}, {Dir: w, Data: h1OK}},
 			want: "1>GET/a 1<200",
 		},
 		{
 			name: "HTTP/1, the response seen first", proto: "http/1", role: decode.RoleClient,
-			in:   []in{{dir: r, data: h1OK}},
+			in:   []decodetest.Step{{Dir: r, Data: h1OK}},
 			want: "1<200",
 		},
 		{
 			name: "the bytes beat the hint", proto: "http/1", role: decode.RoleServer,
 			hint: decode.Hint{ALPN: "h2", Role: decode.RoleClient},
-			in:   []in{{dir: r, data: h1Get}, {dir: w, data: h1OK}},
+			in:   []decodetest.Step{{Dir: r, Data: h1Get}, {Dir: w, Data: h1OK}},
 			want: "1>GET/a 1<200",
 		},
 		{
 			name: "a method nobody knows", proto: "http/1", role: decode.RoleClient,
-			in:   []in{{dir: w, data: "\r\nFROB /x HTTP/1.1\r\nHost: x\r\n\r\n"}},
+			in:   []decodetest.Step{{Dir: w, Data: "\r\nFROB /x HTTP/1.1\r\nHost: x\r\n\r\n"}},
 			want: "1>FROB/x",
 		},
 		{
 			name: "HTTP/2 client", proto: "h2", role: decode.RoleClient,
-			in:   []in{{dir: w, data: http2.Preface + h2Settings + get(1)}, {dir: r, data: h2Settings + ok(1)}},
+			in:   []decodetest.Step{{Dir: w, Data: http2.Preface + h2Settings + get(1)}, {Dir: r, Data: h2Settings + ok(1)}},
 			want: "1>GET/ 1<200",
 		},
 		{
 			name: "HTTP/2 server that speaks first", proto: "h2", role: decode.RoleServer,
-			in:   []in{{dir: w, data: h2Settings}, {dir: r, data: http2.Preface + h2Settings + get(1)}, {dir: w, data: h2Ack + ok(1)}},
+			in:   []decodetest.Step{{Dir: w, Data: h2Settings}, {Dir: r, Data: http2.Preface + h2Settings + get(1)}, {Dir: w, Data: h2Ack + ok(1)}},
 			want: "1>GET/ 1<200",
 		},
 		{
 			name: "HTTP/2 joined late, role and protocol hinted", proto: "h2", role: decode.RoleServer,
 			hint: decode.Hint{ALPN: "h2", Role: decode.RoleServer, MidStream: true},
-			in:   []in{{dir: r, data: get(11) + get(13)}, {dir: w, data: ok(11) + ok(13)}},
+			in:   []decodetest.Step{{Dir: r, Data: get(11) + get(13)}, {Dir: w, Data: ok(11) + ok(13)}},
 			want: "!mid-stream 1>GET/ 2>GET/ !mid-stream 1<200 2<200",
 		},
 		{
 			name: "HTTP/2 joined late, nothing known", proto: "h2", role: decode.RoleServer,
 			hint: decode.Hint{MidStream: true},
-			in:   []in{{dir: w, data: ok(11)}, {dir: r, data: get(13) + get(15)}, {dir: w, data: ok(13)}},
+			in:   []decodetest.Step{{Dir: w, Data: ok(11)}, {Dir: r, Data: get(13) + get(15)}, {Dir: w, Data: ok(13)}},
 			want: "!mid-stream 1<200 !mid-stream 2>GET/ 3>GET/ 2<200",
 		},
 		{
 			name: "HTTP/1 joined inside a response", proto: "http/1", role: decode.RoleClient,
 			hint: decode.Hint{MidStream: true},
-			in:   []in{{dir: r, data: "...rest of some body"}, {dir: w, data: h1Get}, {dir: r, data: h1OK}},
+			in:   []decodetest.Step{{Dir: r, Data: "...rest of some body"}, {Dir: w, Data: h1Get}, {Dir: r, Data: h1OK}},
 			want: "1>GET/a ~unknown20 1<200",
 		},
 		{
 			name: "unknown", proto: "unknown", role: decode.RoleUnknown,
-			in:   []in{{dir: w, data: "\x16\x03\x01rubbish"}, {dir: r, data: "\x00\x01more"}},
+			in:   []decodetest.Step{{Dir: w, Data: "\x16\x03\x01rubbish"}, {Dir: r, Data: "\x00\x01more"}},
 			want: "~unknown10 ~unknown6",
 		},
 		{
 			name: "unknown in one direction is held no longer than the limit", proto: "unknown",
-			in:   []in{{dir: w, data: "\x01" + long}, {dir: w, data: "rest"}},
+			in:   []decodetest.Step{{Dir: w, Data: "\x01" + long}, {Dir: w, Data: "rest"}},
 			want: "~unknown70005",
 		},
 		{
 			name: "a request line without end", proto: "unknown",
-			in:   []in{{dir: w, data: long}},
+			in:   []decodetest.Step{{Dir: w, Data: long}},
 			want: "~unknown70000",
 		},
 		{
 			name: "HTTP/1 by the hint alone", proto: "http/1", role: decode.RoleServer,
 			hint: decode.Hint{ALPN: "http/1.1", Role: decode.RoleServer},
-			in:   []in{{dir: r, data: "\x01\x02"}, {dir: w, data: "\x03\x04"}},
+			in:   []decodetest.Step{{Dir: r, Data: "\x01\x02"}, {Dir: w, Data: "\x03\x04"}},
 			want: "~unknown2 ~unknown2",
 		},
 		{
 			name: "HTTP after something else", proto: "http/1", role: decode.RoleServer,
-			in:   []in{{dir: w, data: "\x01hello"}, {dir: r, data: "\x02go on"}, {dir: w, data: "\x03ok"}, {dir: r, data: h1Get}, {dir: w, data: h1OK}},
+			in:   []decodetest.Step{{Dir: w, Data: "\x01hello"}, {Dir: r, Data: "\x02go on"}, {Dir: w, Data: "\x03ok"}, {Dir: r, Data: h1Get}, {Dir: w, Data: h1OK}},
 			want: "~unknown6 ~unknown6 ~unknown3 1>GET/a 1<200",
 		},
 		{
 			name: "text that only looks like a request line", proto: "unknown",
-			in:   []in{{dir: w, data: "\x01hello"}, {dir: r, data: "\x02"}, {dir: w, data: "MAIL FROM:<a>\r\n"}, {dir: r, data: "OK"}, {dir: w, data: "QUIT"}},
+			in:   []decodetest.Step{{Dir: w, Data: "\x01hello"}, {Dir: r, Data: "\x02"}, {Dir: w, Data: "MAIL FROM:<a>\r\n"}, {Dir: r, Data: "OK"}, {Dir: w, Data: "QUIT"}},
 			want: "~unknown6 ~unknown1 ~unknown15 ~unknown2 ~unknown4",
 		},
 		{
 			name: "gap first", proto: "http/1", role: decode.RoleClient,
-			in:   []in{{dir: r, gap: -1}, {dir: r, data: "rest"}, {dir: w, data: h1Get}, {dir: r, data: h1OK}},
+			in:   []decodetest.Step{{Dir: r, Gap: -1}, {Dir: r, Data: "rest"}, {Dir: w, Data: h1Get}, {Dir: r, Data: h1OK}},
 			want: "1>GET/a ~unknown4 1<200",
 		},
 		{
@@ -165,11 +166,11 @@ func TestConn(t *testing.T) {
 }
 
 func TestUpgradeToH2C(t *testing.T) {
-	ms, c := runAll(t, []in{
-		{dir: w, data: "GET /up HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: \r\n\r\n"},
-		{dir: r, data: "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n" + h2Settings + ok(1)},
-		{dir: w, data: http2.Preface + h2Settings + get(3)},
-		{dir: r, data: ok(3)},
+	ms, c := runAll(t, []decodetest.Step{
+		{Dir: w, Data: "GET /up HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: \r\n\r\n"},
+		{Dir: r, Data: "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n" + h2Settings + ok(1)},
+		{Dir: w, Data: http2.Preface + h2Settings + get(3)},
+		{Dir: r, Data: ok(3)},
 	}, decode.Hint{})
 	if got, want := brief(ms), "1>GET/up 1<101 2<200 3>GET/ 3<200"; got != want {
 		t.Errorf("messages %s\n    want %s", got, want)

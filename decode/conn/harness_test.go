@@ -1,62 +1,25 @@
 package conn
 
 import (
-	"errors"
-	"io/fs"
-	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"reflect"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/NoFear0411/spliff/decode"
+	"github.com/NoFear0411/spliff/decode/decodetest"
 )
-
-// in is what comes next in a test connection: bytes, or a gap of a known
-// (> 0) or unknown (-1) length.
-type in struct {
-	dir  decode.Dir
-	data string
-	gap  int
-}
 
 const (
 	w = decode.Write
 	r = decode.Read
 )
 
-// run decodes a connection. cut 0 leaves pieces whole, 1 feeds single bytes,
-// others cut at random with that seed.
-func run(ins []in, hint decode.Hint, cut uint64) ([]decode.Message, *Conn) {
+// run decodes a connection.
+func run(steps []decodetest.Step, hint decode.Hint, cut decodetest.Cut) ([]decode.Message, *Conn) {
 	c := New(decode.Limits{})
 	c.Hint(hint)
-	rng := rand.New(rand.NewPCG(cut, 7))
-	var out []decode.Message
-	for _, p := range ins {
-		if p.gap != 0 {
-			out = c.Gap(out, decode.Gap{Dir: p.dir, Len: uint64(max(0, p.gap)), Known: p.gap > 0})
-			continue
-		}
-		for s := p.data; s != ""; {
-			n := len(s)
-			switch cut {
-			case 0:
-			case 1:
-				n = 1
-			default:
-				n = min(n, 1+rng.IntN(1+rng.IntN(300)))
-			}
-			chunk := []byte(s[:n])
-			out = c.Append(out, decode.Chunk{Dir: p.dir, Data: chunk})
-			for i := range chunk {
-				chunk[i] = 0xee // nothing may alias it
-			}
-			s = s[n:]
-		}
-	}
-	return c.End(out, decode.At{}, true), c
+	return c.End(decodetest.Feed(c, steps, cut), decode.At{}, true), c
 }
 
 // joined merges runs of opaque messages: one is made for each chunk, so only
@@ -83,12 +46,12 @@ func joined(ms []decode.Message) []decode.Message {
 }
 
 // runAll checks that every cut gives the same messages.
-func runAll(t testing.TB, ins []in, hint decode.Hint) ([]decode.Message, *Conn) {
+func runAll(t testing.TB, steps []decodetest.Step, hint decode.Hint) ([]decode.Message, *Conn) {
 	t.Helper()
-	ms, c := run(ins, hint, 0)
+	ms, c := run(steps, hint, decodetest.Whole)
 	want := joined(ms)
 	for _, cut := range []uint64{1, 2, 3} {
-		got, c2 := run(ins, hint, cut)
+		got, c2 := run(steps, hint, decodetest.NumberedCut(cut))
 		if got = joined(got); !reflect.DeepEqual(want, got) {
 			t.Fatalf("cut %d differs (-whole +cut):\n%s", cut, cmp.Diff(want, got))
 		}
@@ -97,28 +60,4 @@ func runAll(t testing.TB, ins []in, hint decode.Hint) ([]decode.Message, *Conn) 
 		}
 	}
 	return want, c
-}
-
-// corpusDir returns a folder of the shared test data, which is not part of this
-// repository, or skips.
-func corpusDir(t *testing.T, name string) string {
-	t.Helper()
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			break
-		}
-		if dir == filepath.Dir(dir) {
-			t.Fatal("no go.mod above the test")
-		}
-		dir = filepath.Dir(dir)
-	}
-	dir = filepath.Join(dir, "..", "shared", "corpus", name)
-	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
-		t.Skipf("test data %s is absent", dir)
-	}
-	return dir
 }

@@ -53,6 +53,7 @@ const (
 //
 // The result aliases wire when no coding had to be removed.
 func Decode(codings []string, wire []byte, limit int) (out []byte, cut bool, errKind string) {
+	// left = limit+1 below tells "exactly limit" from "more", and must not wrap.
 	limit = min(max(limit, 0), math.MaxInt-1)
 	names, unknown, kind := plan(codings)
 	if kind != "" {
@@ -80,6 +81,9 @@ func Decode(codings []string, wire []byte, limit int) (out []byte, cut bool, err
 		}
 	}()
 	out, cut = readUpTo(r, len(wire), limit)
+	// From the wire inwards: the first fault is the cause, what follows from it is
+	// not told. A layer starved because the one before it reached its bound is
+	// cut, not damaged.
 	stopped := false
 	for _, l := range layers {
 		switch {
@@ -125,11 +129,13 @@ func plan(codings []string) (names []string, unknown, refused decode.AnomalyKind
 func readUpTo(r io.Reader, wire, limit int) (out []byte, cut bool) {
 	out = make([]byte, 0, min(limit, max(firstRead, min(3*wire, 1<<20))))
 	for {
+		// One byte more than wanted tells whether there is more.
 		if len(out) == limit {
 			var one [1]byte
 			n, _ := io.ReadFull(r, one[:])
 			return out, n > 0
 		}
+		// Doubling by hand: append may round up past limit.
 		if len(out) == cap(out) {
 			bigger := make([]byte, len(out), min(limit, 2*cap(out)))
 			copy(bigger, out)
@@ -164,6 +170,8 @@ func (l *layer) Read(p []byte) (int, error) {
 			return 0, l.end(err)
 		}
 	}
+	// The bound holds for each layer, not for the result alone: a bomb inside a
+	// bomb must stop at the first.
 	if len(p) > l.left {
 		p = p[:l.left]
 	}
@@ -212,6 +220,7 @@ func (l *layer) open() error {
 	case "br":
 		l.r = brotli.NewReader(l.src)
 	case "zstd":
+		// Without concurrency the library decodes in the caller's goroutine.
 		l.r, err = zstd.NewReader(l.src, zstd.WithDecoderConcurrency(1),
 			zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(MaxWindow))
 		return err
@@ -234,6 +243,7 @@ func zlibHeader(b []byte) bool {
 	return b[0]&0x0f == 8 && b[0]>>4 <= 7 && (uint(b[0])<<8|uint(b[1]))%31 == 0
 }
 
+// close frees what only zstd holds. It may be called for a layer never opened.
 func (l *layer) close() {
 	if d, ok := l.r.(*zstd.Decoder); ok {
 		d.Close()
@@ -282,6 +292,8 @@ func (g *members) next() error {
 			return noEOF(err)
 		}
 	}
+	// One member at a time: the library would call bytes behind the last one an
+	// error, where this package tells the two apart.
 	g.zr.Multistream(false)
 	g.open = true
 	return nil

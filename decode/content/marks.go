@@ -12,6 +12,7 @@ var marks = [...]mark{
 	{"\x89PNG\r\n\x1a\n", Signature{"PNG image", Image, "image/png"}},
 	{"GIF87a", Signature{"GIF image", Image, "image/gif"}},
 	{"GIF89a", Signature{"GIF image", Image, "image/gif"}},
+	// TIFF says its byte order first, so it has two marks.
 	{"II*\x00", Signature{"TIFF image", Image, "image/tiff"}},
 	{"MM\x00*", Signature{"TIFF image", Image, "image/tiff"}},
 	{"8BPS\x00", Signature{"Photoshop image", Image, "image/vnd.adobe.photoshop"}},
@@ -31,6 +32,8 @@ var marks = [...]mark{
 	{"Rar!\x1a\x07\x00", Signature{"RAR archive", Archive, "application/vnd.rar"}},
 	{"7z\xbc\xaf\x27\x1c", Signature{"7z archive", Archive, "application/x-7z-compressed"}},
 	{"\xfd7zXZ\x00", Signature{"XZ archive", Archive, "application/x-xz"}},
+	// An archive that is empty, and one that is split; the usual mark, PK\x03\x04,
+	// begins many formats and is left to the library.
 	{"PK\x05\x06", Signature{"ZIP archive", Archive, "application/zip"}},
 	{"PK\x07\x08", Signature{"ZIP archive", Archive, "application/zip"}},
 	{"\x28\xb5\x2f\xfd", Signature{"Zstandard archive", Archive, "application/zstd"}},
@@ -60,6 +63,8 @@ var marks = [...]mark{
 	{"\xfe\xed\xfa\xcf", Signature{"Mach-O executable", Executable, "application/x-mach-binary"}},
 	{"\xce\xfa\xed\xfe", Signature{"Mach-O executable", Executable, "application/x-mach-binary"}},
 	{"\xcf\xfa\xed\xfe", Signature{"Mach-O executable", Executable, "application/x-mach-binary"}},
+	// Universal binaries and Java classes share a mark. What follows is a count
+	// of one or two here, and a version of 45 or more there.
 	{"\xca\xfe\xba\xbe\x00\x00\x00\x01", Signature{"Mach-O universal executable", Executable, "application/x-mach-binary"}},
 	{"\xca\xfe\xba\xbe\x00\x00\x00\x02", Signature{"Mach-O universal executable", Executable, "application/x-mach-binary"}},
 	{"\xca\xfe\xba\xbe\x00", Signature{"Java class", Executable, "application/java-vm"}},
@@ -69,6 +74,7 @@ var marks = [...]mark{
 	{"PAR1", Signature{"Parquet database", Database, "application/vnd.apache.parquet"}},
 	{"Obj\x01", Signature{"Avro container", Container, "application/vnd.apache.avro"}},
 	{"\x0a\x0d\x0d\x0a", Signature{"pcapng capture", Container, "application/x-pcapng"}},
+	// Either byte order: the mark is how a reader tells.
 	{"\xd4\xc3\xb2\xa1", Signature{"pcap capture", Container, "application/vnd.tcpdump.pcap"}},
 	{"\xa1\xb2\xc3\xd4", Signature{"pcap capture", Container, "application/vnd.tcpdump.pcap"}},
 }

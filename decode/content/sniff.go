@@ -53,6 +53,8 @@ func isoMedia(b []byte) Signature {
 	if len(b) < 12 || string(b[4:8]) != "ftyp" {
 		return Signature{}
 	}
+	// The major brand decides. Compatible brands behind it are what else could
+	// play the file, not what it is.
 	brand := string(b[8:12])
 	switch brand {
 	case "avif", "avis":
@@ -84,6 +86,7 @@ func isoMedia(b []byte) Signature {
 	return Signature{"ISO media", Container, "application/mp4"}
 }
 
+// riff reads the form type of a RIFF file, which stands behind its length.
 func riff(b []byte) Signature {
 	if len(b) < 12 || string(b[:4]) != "RIFF" {
 		return Signature{}
@@ -99,6 +102,8 @@ func riff(b []byte) Signature {
 	return Signature{"RIFF container", Container, "application/octet-stream"}
 }
 
+// tarball looks for the magic of POSIX and of GNU tar, which stands within
+// the first member's header; archives older than both have none.
 func tarball(b []byte) Signature {
 	const at = 257
 	if len(b) >= at+8 && (string(b[at:at+6]) == "ustar\x00" || string(b[at:at+8]) == "ustar  \x00") {
@@ -126,6 +131,7 @@ func short(b []byte) Signature {
 		return uint32(b[at]) | uint32(b[at+1])<<8 | uint32(b[at+2])<<16 | uint32(b[at+3])<<24
 	}
 	switch {
+	// Each case names what else must hold before the mark is believed.
 	case b[0] == 0xff && b[1] == 0xd8 && b[2] == 0xff && b[3] >= 0xc0 && b[3] != 0xff:
 		return Signature{"JPEG image", Image, "image/jpeg"}
 	case b[0] == 0x1f && b[1] == 0x8b && b[2] == 8 && b[3]&0xe0 == 0: // deflate; reserved flags are 0
@@ -183,6 +189,7 @@ func icon(b []byte) Signature {
 	if len(b) < 22 {
 		return Signature{}
 	}
+	// Little endian, as all of the directory is.
 	count := int(b[4]) | int(b[5])<<8
 	at := int(b[18]) | int(b[19])<<8 | int(b[20])<<16
 	if count == 0 || count > 256 || b[9] != 0 || at < 6+16*count {
@@ -199,6 +206,8 @@ func library(b []byte) Signature {
 	if len(b) == 0 {
 		return Signature{}
 	}
+	// The library also guesses kinds of text, and knows short marks; libraryClass
+	// lets through only what a signature stands behind.
 	found := mimetype.Detect(b)
 	kind, _, _ := strings.Cut(found.String(), ";")
 	ext := strings.ToUpper(strings.TrimPrefix(found.Extension(), "."))

@@ -18,6 +18,7 @@ func IsText(b []byte, contentType string) bool {
 	if cut {
 		b = b[:textLook]
 	}
+	// The mark of UTF-8 files is no character of the text.
 	b = bytes.TrimPrefix(b, []byte("\ufeff"))
 	foreign := textType(contentType) && foreignCharset(contentType)
 	for len(b) > 0 {

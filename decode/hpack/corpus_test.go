@@ -1,43 +1,14 @@
 package hpack
 
 import (
-	"compress/gzip"
-	"encoding/json"
-	"errors"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/NoFear0411/spliff/decode"
+	"github.com/NoFear0411/spliff/decode/decodetest"
 )
-
-// corpusDir returns a folder of the shared test data, which is not part of this
-// repository, or skips.
-func corpusDir(t *testing.T, name string) string {
-	t.Helper()
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			break
-		}
-		if dir == filepath.Dir(dir) {
-			t.Fatal("no go.mod above the test")
-		}
-		dir = filepath.Dir(dir)
-	}
-	dir = filepath.Join(dir, "..", "shared", "corpus", name)
-	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
-		t.Skipf("test data %s is absent", dir)
-	}
-	return dir
-}
 
 // TestStories decodes what eleven encoders made of the same header lists.
 func TestStories(t *testing.T) {
@@ -48,25 +19,10 @@ func TestStories(t *testing.T) {
 			Headers   []map[string]string
 		}
 	}
-	files, err := filepath.Glob(filepath.Join(corpusDir(t, "hpack"), "*", "*.json.gz"))
-	if err != nil || len(files) == 0 {
-		t.Fatalf("list stories: %v, %d files", err, len(files))
-	}
+	files := decodetest.Files(t, decodetest.Corpus(t, "hpack"), ".json.gz")
 	blocks := 0
 	for _, file := range files {
-		f, err := os.Open(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		z, err := gzip.NewReader(f)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var s story
-		if err := json.NewDecoder(z).Decode(&s); err != nil {
-			t.Fatalf("%s: %v", file, err)
-		}
-		f.Close()
+		s := decodetest.JSON[story](t, file)
 		d := New(Options{})
 		for i, c := range s.Cases {
 			if c.TableSize != nil {

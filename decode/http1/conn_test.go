@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/NoFear0411/spliff/decode"
+	"github.com/NoFear0411/spliff/decode/decodetest"
 )
 
 // brief is a message in one line: what most tests want to compare.
@@ -62,55 +63,55 @@ const (
 func TestConversations(t *testing.T) {
 	tests := []struct {
 		name     string
-		acts     []act
+		acts     []decodetest.Step
 		unclean  bool
 		want     []string
 		upgraded string
 	}{
-		{name: "one exchange", acts: []act{req(get), resp(ok)}, want: []string{get1, ok1}},
+		{name: "one exchange", acts: []decodetest.Step{req(get), resp(ok)}, want: []string{get1, ok1}},
 		{
 			name: "keep-alive",
-			acts: []act{req(get), resp(ok), req(get), resp(none)},
+			acts: []decodetest.Step{req(get), resp(ok), req(get), resp(none)},
 			want: []string{get1, ok1, "2> GET / HTTP/1.1", "2< 200"},
 		},
 		{
 			name: "pipelined",
-			acts: []act{req("HEAD /1 HTTP/1.1\r\n\r\nGET /2 HTTP/1.0\r\n\r\n"), resp("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n" + ok)},
+			acts: []decodetest.Step{req("HEAD /1 HTTP/1.1\r\n\r\nGET /2 HTTP/1.0\r\n\r\n"), resp("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n" + ok)},
 			want: []string{"1> HEAD /1 HTTP/1.1", "2> GET /2 HTTP/1.0", "1< 200", `2< 200 [2 "ok"]`},
 		},
 		{
 			name: "no bodies",
-			acts: []act{req(get + get + get), resp("HTTP/1.1 204 No\r\n\r\nHTTP/1.1 304 No\r\nContent-Length: 7\r\n\r\n" + ok)},
+			acts: []decodetest.Step{req(get + get + get), resp("HTTP/1.1 204 No\r\n\r\nHTTP/1.1 304 No\r\nContent-Length: 7\r\n\r\n" + ok)},
 			want: []string{get1, "2> GET / HTTP/1.1", "3> GET / HTTP/1.1", "1< 204", "2< 304", `3< 200 [2 "ok"]`},
 		},
 		{
 			name: "chunked with extensions and trailers",
-			acts: []act{req("POST / HTTP/1.1\r\nTransfer-Encoding: Chunked\r\n\r\n3;a=\"\\\"\"\r\nabc\r\n0A ;x\r\n0123456789\r\n0\r\nX: y\r\n\r\n"), resp(none)},
+			acts: []decodetest.Step{req("POST / HTTP/1.1\r\nTransfer-Encoding: Chunked\r\n\r\n3;a=\"\\\"\"\r\nabc\r\n0A ;x\r\n0123456789\r\n0\r\nX: y\r\n\r\n"), resp(none)},
 			want: []string{`1> POST / HTTP/1.1 [13 "abc0123456789"] +X:y`, "1< 200"},
 		},
 		{
 			name: "interim responses",
-			acts: []act{req("PUT / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n"), resp("HTTP/1.1 100 Continue\r\n\r\n"), req("hi"), resp("HTTP/1.1 103 Early\r\nLink: x\r\n\r\n" + ok)},
+			acts: []decodetest.Step{req("PUT / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n"), resp("HTTP/1.1 100 Continue\r\n\r\n"), req("hi"), resp("HTTP/1.1 103 Early\r\nLink: x\r\n\r\n" + ok)},
 			want: []string{`1> PUT / HTTP/1.1 [2 "hi"]`, `1< 200 after 100 after 103 [2 "ok"]`},
 		},
 		{
 			name: "early response",
-			acts: []act{req("PUT / HTTP/1.1\r\nContent-Length: 4\r\n\r\nab"), resp("HTTP/1.1 413 Big\r\nContent-Length: 0\r\n\r\n"), req("cd" + get), resp(ok)},
+			acts: []decodetest.Step{req("PUT / HTTP/1.1\r\nContent-Length: 4\r\n\r\nab"), resp("HTTP/1.1 413 Big\r\nContent-Length: 0\r\n\r\n"), req("cd" + get), resp(ok)},
 			want: []string{"1< 413", `1> PUT / HTTP/1.1 [4 "abcd"]`, "2> GET / HTTP/1.1", `2< 200 [2 "ok"]`},
 		},
 		{
 			name: "until close",
-			acts: []act{req(get), resp("HTTP/1.0 200 OK\r\n\r\nall of\r\n\r\nHTTP/1.1 200 OK\r\n")},
+			acts: []decodetest.Step{req(get), resp("HTTP/1.0 200 OK\r\n\r\nall of\r\n\r\nHTTP/1.1 200 OK\r\n")},
 			want: []string{get1, `1< 200 [27 "all of\r\n\r\nHTTP/1.1 200 OK\r\n"] close`},
 		},
 		{
 			name: "until close, recording stopped", unclean: true,
-			acts: []act{req(get), resp("HTTP/1.0 200 OK\r\n\r\nall")},
+			acts: []decodetest.Step{req(get), resp("HTTP/1.0 200 OK\r\n\r\nall")},
 			want: []string{get1, `1< 200 [3 "all"] incomplete close [truncated]`},
 		},
 		{
 			name: "websocket",
-			acts: []act{
+			acts: []decodetest.Step{
 				req("GET /c HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n\x81\x01a" + get),
 				resp("HTTP/1.1 101 Switching\r\nUpgrade: WebSocket\r\n\r\n\x81\x01b" + ok), req("\x88"),
 			},
@@ -122,72 +123,72 @@ func TestConversations(t *testing.T) {
 		},
 		{
 			name: "upgrade declined",
-			acts: []act{req("GET /c HTTP/1.1\r\nUpgrade: h2c\r\n\r\n" + get), resp(ok + none)},
+			acts: []decodetest.Step{req("GET /c HTTP/1.1\r\nUpgrade: h2c\r\n\r\n" + get), resp(ok + none)},
 			want: []string{"1> GET /c HTTP/1.1", "2> GET / HTTP/1.1", ok1, "2< 200"},
 		},
 		{
 			name:     "connect",
-			acts:     []act{req("CONNECT b:443 HTTP/1.1\r\nHost: b\r\n\r\n"), resp("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"), req("\x16\x03"), resp("\x16")},
+			acts:     []decodetest.Step{req("CONNECT b:443 HTTP/1.1\r\nHost: b\r\n\r\n"), resp("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"), req("\x16\x03"), resp("\x16")},
 			upgraded: "tunnel",
 			want:     []string{"1> CONNECT b:443 HTTP/1.1", "1< 200 upgraded", `opaque 0 tunnel [2 "\x16\x03"]`, `opaque 1 tunnel [1 "\x16"]`},
 		},
 		{
 			name: "upgrade never answered",
-			acts: []act{req("GET /c HTTP/1.1\r\nUpgrade: x\r\n\r\n" + get)},
+			acts: []decodetest.Step{req("GET /c HTTP/1.1\r\nUpgrade: x\r\n\r\n" + get)},
 			want: []string{"1> GET /c HTTP/1.1", "2> GET / HTTP/1.1"},
 		},
 		{
 			name:     "upgrade never answered, then no HTTP",
-			acts:     []act{req("GET /c HTTP/1.1\r\nUpgrade: x\r\n\r\n\x81\x01a\n")},
+			acts:     []decodetest.Step{req("GET /c HTTP/1.1\r\nUpgrade: x\r\n\r\n\x81\x01a\n")},
 			upgraded: "unknown",
 			want:     []string{"1> GET /c HTTP/1.1", `opaque 0 unknown [4 "\x81\x01a\n"]`},
 		},
 		{
 			name:     "101 nobody asked for",
-			acts:     []act{req(get), resp("HTTP/1.1 101 Hm\r\n\r\nx"), req("GET")},
+			acts:     []decodetest.Step{req(get), resp("HTTP/1.1 101 Hm\r\n\r\nx"), req("GET")},
 			upgraded: "unknown",
 			want:     []string{get1, "1< 101 upgraded [h1-bad-upgrade]", `opaque 1 unknown [1 "x"]`, `opaque 0 unknown [3 "GET"]`},
 		},
 		{
 			name: "responses only",
-			acts: []act{resp(ok + none)},
+			acts: []decodetest.Step{resp(ok + none)},
 			want: []string{`1< 200 [2 "ok"] [no-request]`, "2< 200 [no-request]"},
 		},
-		{name: "requests only", acts: []act{req(get + get)}, want: []string{get1, "2> GET / HTTP/1.1"}},
+		{name: "requests only", acts: []decodetest.Step{req(get + get)}, want: []string{get1, "2> GET / HTTP/1.1"}},
 		{
 			name: "empty lines first",
-			acts: []act{req("\r\n\r\n" + get + "\r\n\n" + get), resp("\r\n" + ok)},
+			acts: []decodetest.Step{req("\r\n\r\n" + get + "\r\n\n" + get), resp("\r\n" + ok)},
 			want: []string{get1, "2> GET / HTTP/1.1", ok1},
 		},
 		{
 			name: "junk between messages",
-			acts: []act{req("0\r\n\r\n" + get), resp("\x00\x01junk" + ok)},
+			acts: []decodetest.Step{req("0\r\n\r\n" + get), resp("\x00\x01junk" + ok)},
 			want: []string{`opaque 0 unknown [5 "0\r\n\r\n"] [h1-bad-start-line]`, get1 + " [resync]",
 				`opaque 1 unknown [6 "\x00\x01junk"] [h1-bad-start-line]`, ok1 + " [resync]"},
 		},
 		{
 			name: "truncated head", unclean: true,
-			acts: []act{req("GET /x HTTP/1.1\r\nHost: a\r\nCook")},
+			acts: []decodetest.Step{req("GET /x HTTP/1.1\r\nHost: a\r\nCook")},
 			want: []string{"1> GET /x HTTP/1.1 incomplete [truncated]"},
 		},
 		{
 			name: "truncated start line",
-			acts: []act{req("GET /x HT")},
+			acts: []decodetest.Step{req("GET /x HT")},
 			want: []string{`opaque 0 unknown [9 "GET /x HT"] [truncated]`},
 		},
 		{
 			name: "truncated bodies",
-			acts: []act{req("PUT / HTTP/1.1\r\nContent-Length: 9\r\n\r\nab"), resp("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab")},
+			acts: []decodetest.Step{req("PUT / HTTP/1.1\r\nContent-Length: 9\r\n\r\nab"), resp("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab")},
 			want: []string{`1> PUT / HTTP/1.1 [2 "ab"] incomplete [truncated]`, `1< 200 [2 "ab"] incomplete [truncated]`},
 		},
 		{
 			name: "only an interim response",
-			acts: []act{req(get), resp("HTTP/1.1 100 Continue\r\n\r\n")},
+			acts: []decodetest.Step{req(get), resp("HTTP/1.1 100 Continue\r\n\r\n")},
 			want: []string{get1, "notice 1 [truncated]"},
 		},
 		{
 			name: "after close",
-			acts: []act{req("GET / HTTP/1.1\r\nConnection: Keep-Alive, Close\r\n\r\n" + get)},
+			acts: []decodetest.Step{req("GET / HTTP/1.1\r\nConnection: Keep-Alive, Close\r\n\r\n" + get)},
 			want: []string{get1, "2> GET / HTTP/1.1 [h1-after-close]"},
 		},
 	}
@@ -198,7 +199,7 @@ func TestConversations(t *testing.T) {
 				t.Errorf("messages (-want +got):\n%s", diff)
 			}
 			c := New(c2s, decode.Limits{})
-			play(c, tt.acts, whole, !tt.unclean)
+			play(c, tt.acts, decodetest.Whole, !tt.unclean)
 			if c.Upgraded() != tt.upgraded {
 				t.Errorf("upgraded %q, want %q", c.Upgraded(), tt.upgraded)
 			}
@@ -209,91 +210,91 @@ func TestConversations(t *testing.T) {
 func TestGaps(t *testing.T) {
 	long := "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n"
 	chunked := "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-	hole := func(n int64) act { return act{dir: s2c, gap: n} }
+	hole := func(n int) decodetest.Step { return decodetest.Step{Dir: s2c, Gap: n} }
 	tests := []struct {
 		name string
-		acts []act
+		acts []decodetest.Step
 		want []string
 	}{
 		{
-			"inside a length", []act{req(get), resp(long + "012"), hole(4), resp("789" + ok)},
+			"inside a length", []decodetest.Step{req(get), resp(long + "012"), hole(4), resp("789" + ok)},
 			[]string{get1, `1< 200 [10 "012789"] gapped [gap]`, `2< 200 [2 "ok"] [no-request]`},
 		},
 		{
-			"to the end of a length", []act{req(get + get), resp(long + "012"), hole(7), resp(ok)},
+			"to the end of a length", []decodetest.Step{req(get + get), resp(long + "012"), hole(7), resp(ok)},
 			[]string{get1, "2> GET / HTTP/1.1", `1< 200 [10 "012"] gapped [gap]`, `2< 200 [2 "ok"]`},
 		},
 		{
-			"beyond a length", []act{req(get + get), resp(long + "012"), hole(8), resp("x\r\n" + ok)},
+			"beyond a length", []decodetest.Step{req(get + get), resp(long + "012"), hole(8), resp("x\r\n" + ok)},
 			[]string{get1, "2> GET / HTTP/1.1", `1< 200 [10 "012"] incomplete gapped [gap]`, `opaque 1 unknown [3 "x\r\n"] [resync]`, `2< 200 [2 "ok"] [resync]`},
 		},
 		{
-			"unknown, inside a length", []act{req(get), resp(long + "012"), hole(-1), resp("789")},
+			"unknown, inside a length", []decodetest.Step{req(get), resp(long + "012"), hole(-1), resp("789")},
 			[]string{get1, `1< 200 [10 "012"] incomplete gapped [gap]`, `opaque 1 unknown [3 "789"] [resync]`},
 		},
 		{
-			"inside a chunk", []act{req(get), resp(chunked + "5\r\na"), hole(3), resp("e\r\n0\r\n\r\n")},
+			"inside a chunk", []decodetest.Step{req(get), resp(chunked + "5\r\na"), hole(3), resp("e\r\n0\r\n\r\n")},
 			[]string{get1, `1< 200 [5 "ae"] gapped [gap]`},
 		},
 		{
-			"beyond a chunk", []act{req(get), resp(chunked + "5\r\na"), hole(5), resp("\n0\r\n\r\n")},
+			"beyond a chunk", []decodetest.Step{req(get), resp(chunked + "5\r\na"), hole(5), resp("\n0\r\n\r\n")},
 			[]string{get1, `1< 200 [1 "a"] incomplete gapped [gap]`, `opaque 1 unknown [6 "\n0\r\n\r\n"] [resync]`},
 		},
 		{
-			"in a chunk line", []act{req(get), resp(chunked + "5"), hole(1), resp("\nabcde\r\n")},
+			"in a chunk line", []decodetest.Step{req(get), resp(chunked + "5"), hole(1), resp("\nabcde\r\n")},
 			[]string{get1, "1< 200 incomplete gapped [gap]", `opaque 1 unknown [8 "\nabcde\r\n"] [resync]`},
 		},
 		{
-			"in a trailer", []act{req(get), resp(chunked + "0\r\nX:"), hole(1), resp("\r\n\r\n")},
+			"in a trailer", []decodetest.Step{req(get), resp(chunked + "0\r\nX:"), hole(1), resp("\r\n\r\n")},
 			[]string{get1, "1< 200 incomplete gapped [gap]", `opaque 1 unknown [4 "\r\n\r\n"] [resync]`},
 		},
 		{
-			"until close", []act{req(get), resp("HTTP/1.1 200 OK\r\n\r\nab"), hole(3), resp("c"), hole(-1), resp("d")},
+			"until close", []decodetest.Step{req(get), resp("HTTP/1.1 200 OK\r\n\r\nab"), hole(3), resp("c"), hole(-1), resp("d")},
 			[]string{get1, `1< 200 [7 "abcd"] gapped close [gap]`},
 		},
 		{
-			"in a head", []act{req(get + get), resp("HTTP/1.1 404 No\r\nX: y\r\nConte"), hole(9), resp("9\r\n\r\n" + ok)},
+			"in a head", []decodetest.Step{req(get + get), resp("HTTP/1.1 404 No\r\nX: y\r\nConte"), hole(9), resp("9\r\n\r\n" + ok)},
 			[]string{get1, "2> GET / HTTP/1.1", "1< 404 incomplete gapped [gap]", `opaque 1 unknown [5 "9\r\n\r\n"] [resync]`, `2< 200 [2 "ok"] [resync]`},
 		},
 		{
-			"in a start line", []act{req(get), resp("HTTP/1."), hole(9), resp(ok)},
+			"in a start line", []decodetest.Step{req(get), resp("HTTP/1."), hole(9), resp(ok)},
 			[]string{get1, `opaque 1 unknown [7 "HTTP/1."] [gap]`, `1< 200 [2 "ok"]`},
 		},
 		{
 			"a whole response, to a client that waits",
-			[]act{req("GET /1 HTTP/1.1\r\n\r\n"), hole(40), req("GET /2 HTTP/1.1\r\n\r\n"), resp(ok)},
+			[]decodetest.Step{req("GET /1 HTTP/1.1\r\n\r\n"), hole(40), req("GET /2 HTTP/1.1\r\n\r\n"), resp(ok)},
 			[]string{"1> GET /1 HTTP/1.1", "2> GET /2 HTTP/1.1", `2< 200 [2 "ok"] [gap]`},
 		},
 		{
 			"a whole response, to a client that does not wait",
-			[]act{req(get + get), hole(40), req(get), resp(ok)},
+			[]decodetest.Step{req(get + get), hole(40), req(get), resp(ok)},
 			[]string{get1, "2> GET / HTTP/1.1", "3> GET / HTTP/1.1", `1< 200 [2 "ok"] [gap]`},
 		},
 		{
-			"a whole request", []act{{dir: c2s, gap: 30}, resp(ok), req(get), resp(ok)},
+			"a whole request", []decodetest.Step{{Dir: c2s, Gap: 30}, resp(ok), req(get), resp(ok)},
 			[]string{`1< 200 [2 "ok"] [no-request]`, `2> GET / HTTP/1.1 [gap]`, `2< 200 [2 "ok"]`},
 		},
 		{
-			"a request after a lost one", []act{req("PUT / HTTP/1.1\r\nContent-Length: 9\r\n\r\nab"), {dir: c2s, gap: -1}, req("cd"), resp(ok), req(get)},
+			"a request after a lost one", []decodetest.Step{req("PUT / HTTP/1.1\r\nContent-Length: 9\r\n\r\nab"), {Dir: c2s, Gap: -1}, req("cd"), resp(ok), req(get)},
 			[]string{`1> PUT / HTTP/1.1 [9 "ab"] incomplete gapped [gap]`, ok1, `opaque 0 unknown [2 "cd"] [resync]`, "2> GET / HTTP/1.1 [resync]"},
 		},
 		{
-			"in a tunnel", []act{req("CONNECT b:1 HTTP/1.1\r\n\r\n"), resp("HTTP/1.1 200 OK\r\n\r\n"), hole(9), resp("x")},
+			"in a tunnel", []decodetest.Step{req("CONNECT b:1 HTTP/1.1\r\n\r\n"), resp("HTTP/1.1 200 OK\r\n\r\n"), hole(9), resp("x")},
 			[]string{"1> CONNECT b:1 HTTP/1.1", "1< 200 upgraded", `opaque 1 tunnel [9 ""] gapped [gap]`, `opaque 1 tunnel [1 "x"]`},
 		},
 		{
-			"in bytes that wait", []act{req("CONNECT b:1 HTTP/1.1\r\n\r\nab"), {dir: c2s, gap: 2}, req("cd"), resp("HTTP/1.1 200 OK\r\n\r\n")},
+			"in bytes that wait", []decodetest.Step{req("CONNECT b:1 HTTP/1.1\r\n\r\nab"), {Dir: c2s, Gap: 2}, req("cd"), resp("HTTP/1.1 200 OK\r\n\r\n")},
 			[]string{"1> CONNECT b:1 HTTP/1.1", "1< 200 upgraded", `opaque 0 tunnel [2 "ab"]`, `opaque 0 tunnel [2 ""] gapped [gap]`, `opaque 0 tunnel [2 "cd"]`},
 		},
 		{
-			"the answer that others wait for", []act{req("GET /1 HTTP/1.1\r\nUpgrade: h2c\r\n\r\nGET /2 HTTP/1.1\r\n\r\n"), hole(40), resp(ok)},
+			"the answer that others wait for", []decodetest.Step{req("GET /1 HTTP/1.1\r\nUpgrade: h2c\r\n\r\nGET /2 HTTP/1.1\r\n\r\n"), hole(40), resp(ok)},
 			[]string{"1> GET /1 HTTP/1.1", "2> GET /2 HTTP/1.1", `2< 200 [2 "ok"] [gap]`},
 		},
 		{
-			"the last thing", []act{req(get), hole(40)},
+			"the last thing", []decodetest.Step{req(get), hole(40)},
 			[]string{get1, "notice 1 [gap]"},
 		},
-		{"of nothing", []act{req(get), {dir: s2c, gap: 0}, resp(ok)}, []string{get1, ok1}},
+		{"of nothing", []decodetest.Step{req(get), {Dir: s2c, Gap: 0}, resp(ok)}, []string{get1, ok1}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -306,9 +307,9 @@ func TestGaps(t *testing.T) {
 }
 
 func TestGapSpans(t *testing.T) {
-	got := playAll(t, decode.Limits{Gaps: 2}, []act{
-		resp("HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\nab"), {dir: s2c, gap: 1}, {dir: s2c, gap: 2},
-		resp("c"), {dir: s2c, gap: 3}, resp("d"), {dir: s2c, gap: 4}, resp("efghij"),
+	got := playAll(t, decode.Limits{Gaps: 2}, []decodetest.Step{
+		resp("HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\nab"), {Dir: s2c, Gap: 1}, {Dir: s2c, Gap: 2},
+		resp("c"), {Dir: s2c, Gap: 3}, resp("d"), {Dir: s2c, Gap: 4}, resp("efghij"),
 	}, true)
 	want := decode.Body{Data: []byte("abcdefghij"), Size: 20, Lost: 10, Gaps: []decode.Span{{Off: 2, Len: 3}, {Off: 6, Len: 3}}}
 	if diff := cmp.Diff(want, got[0].Body); diff != "" {
@@ -319,22 +320,22 @@ func TestGapSpans(t *testing.T) {
 func TestMidStream(t *testing.T) {
 	tests := []struct {
 		name string
-		acts []act
+		acts []decodetest.Step
 		want []string
 	}{
-		{"on a boundary", []act{req(get), resp(ok)}, []string{get1, ok1}},
+		{"on a boundary", []decodetest.Step{req(get), resp(ok)}, []string{get1, ok1}},
 		{
-			"inside a body", []act{resp("tail of a body" + ok), req(get), resp(ok)},
+			"inside a body", []decodetest.Step{resp("tail of a body" + ok), req(get), resp(ok)},
 			[]string{`opaque 1 unknown [14 "tail of a body"] mid [mid-stream]`, `1< 200 [2 "ok"] [resync no-request]`, "2> GET / HTTP/1.1", `2< 200 [2 "ok"]`},
 		},
 		{
-			"inside a head", []act{req("ost: b\r\n\r\n" + get)},
+			"inside a head", []decodetest.Step{req("ost: b\r\n\r\n" + get)},
 			[]string{`opaque 0 unknown [10 "ost: b\r\n\r\n"] mid [mid-stream]`, get1 + " [resync]"},
 		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			for _, cut := range []cutter{whole, one, random(4, 9)} {
+			for _, cut := range []decodetest.Cut{decodetest.Whole, decodetest.Single, decodetest.Random(4, 9)} {
 				c := New(c2s, decode.Limits{})
 				c.SetMidStream()
 				got := play(c, tt.acts, cut, true)
@@ -349,10 +350,10 @@ func TestMidStream(t *testing.T) {
 func TestHandOver(t *testing.T) {
 	c := New(c2s, decode.Limits{})
 	c.HandOver("h2c")
-	got := play(c, []act{
+	got := play(c, []decodetest.Step{
 		req("GET / HTTP/1.1\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n\r\nPRI"),
 		resp("HTTP/1.1 101 Switching\r\nUpgrade: h2c\r\n\r\n\x00\x00"),
-	}, whole, true)
+	}, decodetest.Whole, true)
 	if diff := cmp.Diff([]string{get1, "1< 101 upgraded"}, briefs(got)); diff != "" {
 		t.Errorf("messages (-want +got):\n%s", diff)
 	}
@@ -370,7 +371,7 @@ func TestHandOver(t *testing.T) {
 
 func TestEndTwice(t *testing.T) {
 	c := New(c2s, decode.Limits{})
-	play(c, []act{req(get[:20]), resp("HTTP/1.1 200 OK\r\n\r\nab")}, whole, true)
+	play(c, []decodetest.Step{req(get[:20]), resp("HTTP/1.1 200 OK\r\n\r\nab")}, decodetest.Whole, true)
 	if got := c.End(nil, decode.At{}, true); len(got) != 0 {
 		t.Errorf("second end gave %q", briefs(got))
 	}

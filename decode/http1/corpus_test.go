@@ -1,12 +1,7 @@
 package http1
 
 import (
-	"bufio"
-	"compress/gzip"
-	"encoding/base64"
 	"encoding/json"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -14,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/NoFear0411/spliff/decode"
+	"github.com/NoFear0411/spliff/decode/decodetest"
 )
 
 // input is a case of a corpus of byte strings for HTTP/1 parsers.
@@ -32,21 +28,9 @@ type input struct {
 
 func readInputs(t testing.TB, name string) []input {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(corpus(t, name), "*.json"))
-	if err != nil || len(files) == 0 {
-		t.Fatalf("find cases of %s: %v, %d found", name, err, len(files))
-	}
 	var out []input
-	for _, f := range files {
-		b, err := os.ReadFile(f)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var in input
-		if err := json.Unmarshal(b, &in); err != nil {
-			t.Fatalf("%s: %v", f, err)
-		}
-		out = append(out, in)
+	for _, file := range decodetest.Files(t, decodetest.Corpus(t, name), ".json") {
+		out = append(out, decodetest.JSON[input](t, file))
 	}
 	return out
 }
@@ -70,7 +54,7 @@ func TestLLHTTP(t *testing.T) {
 			if strings.HasPrefix(in.Meta.Type, "response") {
 				dir, kind = s2c, decode.Response
 			}
-			got := playAll(t, decode.Limits{Content: 1 << 20}, []act{{dir: dir, data: string(in.Input)}}, true)
+			got := playAll(t, decode.Limits{Content: 1 << 20}, []decodetest.Step{{Dir: dir, Data: string(in.Input)}}, true)
 			refused, heads := "", 0
 			for _, line := range in.Log {
 				if strings.Contains(line, "error code=") && !strings.Contains(line, "ause") { // a pause is no error
@@ -85,8 +69,8 @@ func TestLLHTTP(t *testing.T) {
 			if refused != "" && len(have) == 0 && lenient[in.ID] == "" {
 				t.Errorf("%s\nllhttp: %s\n%q\ngot %q", in.Title, refused, in.Input, briefs(got))
 			}
-			found := len(of(got, kind))
-			for _, m := range of(got, kind) {
+			found := len(decodetest.OfKind(got, kind))
+			for _, m := range decodetest.OfKind(got, kind) {
 				found += len(m.Interim)
 			}
 			skips := strings.Contains(strings.Join(in.Log, "\n"), "skip body") // told so by its caller
@@ -102,24 +86,24 @@ func TestLLHTTP(t *testing.T) {
 func TestPico(t *testing.T) {
 	for _, in := range readInputs(t, "picohttpparser") {
 		t.Run(in.ID, func(t *testing.T) {
-			a := act{dir: c2s, data: string(in.Input)}
+			a := decodetest.Step{Dir: c2s, Data: string(in.Input)}
 			switch in.Fn {
 			case "test_request", "test_headers":
 			case "test_response":
-				a.dir = s2c
+				a.Dir = s2c
 			default:
-				a = act{dir: s2c, data: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + a.data}
+				a = decodetest.Step{Dir: s2c, Data: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + a.Data}
 			}
 			if in.Fn == "test_headers" {
-				a.data = "GET / HTTP/1.1\r\n" + a.data
+				a.Data = "GET / HTTP/1.1\r\n" + a.Data
 			}
-			got := playAll(t, decode.Limits{}, []act{a}, true)
+			got := playAll(t, decode.Limits{}, []decodetest.Step{a}, true)
 			have := allKinds(got)
 			delete(have, decode.AnomalyNoRequest)
 			if in.Expected == "error" && len(have) == 0 && lenient[in.ID] == "" {
 				t.Errorf("%q is an error, got %q", in.Input, briefs(got))
 			}
-			if in.Expected == "complete" && len(of(got, decode.Request))+len(of(got, decode.Response)) == 0 {
+			if in.Expected == "complete" && len(decodetest.OfKind(got, decode.Request))+len(decodetest.OfKind(got, decode.Response)) == 0 {
 				t.Errorf("%q is complete, got %q", in.Input, briefs(got))
 			}
 		})
@@ -132,7 +116,7 @@ func TestGarden(t *testing.T) {
 	silent := 0
 	list := readInputs(t, "http-garden")
 	for _, in := range list {
-		got := playAll(t, decode.Limits{}, []act{req(string(in.Input))}, true)
+		got := playAll(t, decode.Limits{}, []decodetest.Step{req(string(in.Input))}, true)
 		if len(allKinds(got)) == 0 {
 			silent++
 			t.Logf("%s says nothing: %q", in.ID, in.Input)
@@ -145,15 +129,7 @@ func TestGarden(t *testing.T) {
 
 // TestH11 feeds what h11's own tests received.
 func TestH11(t *testing.T) {
-	files, err := filepath.Glob(filepath.Join(corpus(t, "h11"), "*.json"))
-	if err != nil || len(files) == 0 {
-		t.Fatalf("find cases: %v", err)
-	}
-	for _, f := range files {
-		b, err := os.ReadFile(f)
-		if err != nil {
-			t.Fatal(err)
-		}
+	for _, f := range decodetest.Files(t, decodetest.Corpus(t, "h11"), ".json") {
 		var list []struct {
 			Role  string `json:"our_role"`
 			Steps []struct {
@@ -161,11 +137,11 @@ func TestH11(t *testing.T) {
 				Event   json.RawMessage `json:"event"`
 			} `json:"steps"`
 		}
-		if json.Unmarshal(b, &list) != nil {
+		if json.Unmarshal(decodetest.Bytes(t, f), &list) != nil {
 			continue // not a transcript of this shape
 		}
 		for _, script := range list {
-			var acts []act
+			var acts []decodetest.Step
 			events := 0
 			a, kind := s2c, decode.Response
 			if script.Role == "SERVER" {
@@ -173,14 +149,14 @@ func TestH11(t *testing.T) {
 			}
 			for _, st := range script.Steps {
 				if len(st.Receive) > 0 {
-					acts = append(acts, act{dir: a, data: string(st.Receive)})
+					acts = append(acts, decodetest.Step{Dir: a, Data: string(st.Receive)})
 				}
 				if e := string(st.Event); strings.Contains(e, `"Request"`) || strings.Contains(e, `"Response"`) {
 					events++
 				}
 			}
 			got := playAll(t, decode.Limits{}, acts, true)
-			if n := len(of(got, kind)); n < events {
+			if n := len(decodetest.OfKind(got, kind)); n < events {
 				t.Errorf("%s: %d messages, h11 saw %d: %q", filepath.Base(f), n, events, briefs(got))
 			}
 		}
@@ -189,99 +165,38 @@ func TestH11(t *testing.T) {
 
 // TestSeeds feeds fuzz seeds of h2o: no panic, and no difference by cut.
 func TestSeeds(t *testing.T) {
-	files, err := os.ReadDir(corpus(t, "h2o-http1-corpus"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := corpus(t, "h2o-http1-corpus")
 	l := decode.Limits{Head: 300, Fields: 5, Body: 100, Pipeline: 3, Content: 1000}
-	for _, f := range files {
-		b, err := os.ReadFile(filepath.Join(dir, f.Name()))
-		if err != nil {
-			t.Fatal(err)
-		}
+	for _, f := range decodetest.Files(t, decodetest.Corpus(t, "h2o-http1-corpus"), "") {
+		b := decodetest.Bytes(t, f)
 		for _, l := range []decode.Limits{l, {}} {
 			for d := range decode.Dir(2) {
-				acts := []act{{dir: d, data: string(b)}, {dir: d ^ 1, data: string(b)}}
-				want := play(New(c2s, l), acts, whole, true)
-				got := play(New(c2s, l), acts, one, true)
+				acts := []decodetest.Step{{Dir: d, Data: string(b)}, {Dir: d ^ 1, Data: string(b)}}
+				want := play(New(c2s, l), acts, decodetest.Whole, true)
+				got := play(New(c2s, l), acts, decodetest.Single, true)
 				if diff := cmp.Diff(want, got, sameBytes); diff != "" {
-					t.Fatalf("%s: byte by byte differs (-whole +cut):\n%s", f.Name(), diff)
+					t.Fatalf("%s: byte by byte differs (-whole +cut):\n%s", filepath.Base(f), diff)
 				}
 			}
 		}
 	}
 }
 
-// chunkLine is a line of the plaintext streams taken from public captures.
-type chunkLine struct {
-	Conn *int   `json:"conn"`
-	Dir  string `json:"dir"`
-	Data string `json:"data"`
-	Gap  int64  `json:"gap"`
-}
-
 // TestCaptures feeds the streams of public packet captures: no panic, no
 // difference by cut, and HTTP/1 found in many.
 func TestCaptures(t *testing.T) {
-	root := corpus(t, "_chunks")
 	exchanges := 0
-	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".jsonl.gz") {
-			return err
-		}
-		for _, acts := range readCapture(t, path) {
-			want := play(New(c2s, decode.Limits{Content: 1 << 20}), acts, whole, true)
-			got := play(New(c2s, decode.Limits{Content: 1 << 20}), acts, random(5, 900), true)
+	l := decode.Limits{Content: 1 << 20}
+	for _, file := range decodetest.Captures(t) {
+		for _, acts := range decodetest.Conversations(decodetest.ReadCapture(t, file), 4<<20) {
+			want := play(New(c2s, l), acts, decodetest.Whole, true)
+			got := play(New(c2s, l), acts, decodetest.Random(5, 900), true)
 			if diff := cmp.Diff(want, got, sameBytes); diff != "" {
-				t.Errorf("%s: cuts differ (-whole +cut):\n%s", path, diff)
+				t.Errorf("%s: cuts differ (-whole +cut):\n%s", file, diff)
 			}
-			exchanges += len(of(want, decode.Response))
+			exchanges += len(decodetest.OfKind(want, decode.Response))
 		}
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
 	}
 	if t.Logf("%d responses", exchanges); exchanges < 500 {
 		t.Errorf("%d responses found, want at least 500", exchanges)
 	}
-}
-
-func readCapture(t *testing.T, path string) map[int][]act {
-	t.Helper()
-	f, err := os.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatalf("%s: %v", path, err)
-	}
-	conns := map[int][]act{}
-	sizes := map[int]int{}
-	sc := bufio.NewScanner(z)
-	sc.Buffer(nil, 64<<20)
-	for sc.Scan() {
-		var l chunkLine
-		if json.Unmarshal(sc.Bytes(), &l) != nil || l.Conn == nil || l.Dir == "" {
-			continue
-		}
-		a := act{dir: c2s, gap: l.Gap}
-		if l.Dir == "s2c" {
-			a.dir = s2c
-		}
-		b, err := base64.StdEncoding.DecodeString(l.Data)
-		if err != nil {
-			t.Fatalf("%s: %v", path, err)
-		}
-		if a.data = string(b); a.gap == 0 && a.data == "" {
-			continue
-		}
-		if sizes[*l.Conn] += len(b); sizes[*l.Conn] < 4<<20 { // enough of each
-			conns[*l.Conn] = append(conns[*l.Conn], a)
-		}
-	}
-	return conns
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/NoFear0411/spliff/decode"
+	"github.com/NoFear0411/spliff/decode/decodetest"
 )
 
 // FuzzConn plays a conversation whole and cut, with a gap somewhere, under
@@ -17,13 +18,13 @@ func FuzzConn(f *testing.F) {
 	f.Add([]byte("GET / HTTP/1.1\nUpgrade: h2c\n\n"), []byte("HTTP/1.1 101 X\r\nUpgrade: h2c\r\n\r\n"), int64(4), uint16(9), int8(1))
 	f.Add([]byte(" junk\r\nGET / HTTP/1.1\r\nA: 1\r\n 2\r\n\r\n"), []byte("xHTTP/1.1 103 E\r\n\r\nHTTP/1.1 304 N\r\nContent-Length: 5\r\n\r\n"+ok), int64(5), uint16(70), int8(9))
 	f.Fuzz(func(t *testing.T, c2sBytes, s2cBytes []byte, seed int64, at uint16, gap int8) {
-		acts := []act{{dir: c2s, data: string(c2sBytes)}}
+		acts := []decodetest.Step{{Dir: c2s, Data: string(c2sBytes)}}
 		k := min(int(at), len(s2cBytes))
-		acts = append(acts, act{dir: s2c, data: string(s2cBytes[:k])}, act{dir: s2c, gap: int64(max(gap, -1))},
-			act{dir: c2s, data: string(s2cBytes)}, act{dir: s2c, data: string(s2cBytes[k:])})
+		acts = append(acts, decodetest.Step{Dir: s2c, Data: string(s2cBytes[:k])}, decodetest.Step{Dir: s2c, Gap: int(max(gap, decodetest.Unknown))},
+			decodetest.Step{Dir: c2s, Data: string(s2cBytes)}, decodetest.Step{Dir: s2c, Data: string(s2cBytes[k:])})
 		for _, l := range []decode.Limits{{Content: 1 << 16}, {Head: 60, Fields: 2, Body: 5, Pipeline: 2, Gaps: 1, Anomalies: 2}} {
-			want := play(New(c2s, l), acts, whole, true)
-			got := play(New(c2s, l), acts, random(seed, 20), true)
+			want := play(New(c2s, l), acts, decodetest.Whole, true)
+			got := play(New(c2s, l), acts, decodetest.Random(uint64(seed), 20), true)
 			if diff := cmp.Diff(want, got, sameBytes); diff != "" {
 				t.Fatalf("cuts differ (-whole +cut):\n%s", diff)
 			}

@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/NoFear0411/spliff/decode"
+	"github.com/NoFear0411/spliff/decode/decodetest"
 )
 
 func TestRequestHeads(t *testing.T) {
@@ -36,7 +37,7 @@ func TestRequestHeads(t *testing.T) {
 		{"GET / HTTP/1.1\r\nHost: a\r\nHost: b", request{"GET", "", "a", "/", "HTTP/1.1"}, "h1-repeated-host"},
 	}
 	for _, tt := range tests {
-		got := playAll(t, decode.Limits{}, []act{req(tt.head + "\r\n\r\n")}, true)
+		got := playAll(t, decode.Limits{}, []decodetest.Step{req(tt.head + "\r\n\r\n")}, true)
 		if len(got) != 1 || got[0].Kind != decode.Request {
 			t.Errorf("%q: got %q, want one request", tt.head, briefs(got))
 			continue
@@ -56,13 +57,13 @@ func TestNoStartLine(t *testing.T) {
 		"GET", "GET /", "GET / ", " GET / HTTP/1.1", "G\x00T / HTTP/1.1", "GET\t/\tHTTP/1.1", "GET / HTTP/", "GET / 1.1",
 		"GET / HTTP/1.1x", "GET / H/1.1", "\x7fELF", "GET  HTTP/1.1",
 	} {
-		got := playAll(t, decode.Limits{}, []act{req(line + "\r\n\r\n")}, true)
+		got := playAll(t, decode.Limits{}, []decodetest.Step{req(line + "\r\n\r\n")}, true)
 		if len(got) != 1 || got[0].Kind != decode.Opaque || got[0].Body.Size != uint64(len(line)+4) || !allKinds(got)[AnomalyBadStartLine] {
 			t.Errorf("request %q: got %q", line, briefs(got))
 		}
 	}
 	for _, line := range []string{"HTTP/1.1", "HTTP/1.1 20", "HTTP/1.1 2000 OK", "HTTP/1.1 2x0 OK", "HTTP/1.1 -20", "200 OK", "ICY 200 OK", "HTTP/1.1  "} {
-		got := playAll(t, decode.Limits{}, []act{resp(line + "\r\n\r\n")}, true)
+		got := playAll(t, decode.Limits{}, []decodetest.Step{resp(line + "\r\n\r\n")}, true)
 		if len(got) != 1 || got[0].Kind != decode.Opaque || !allKinds(got)[AnomalyBadStartLine] {
 			t.Errorf("response %q: got %q", line, briefs(got))
 		}
@@ -86,7 +87,7 @@ func TestStatusLines(t *testing.T) {
 		{"HTTP/1.1 200 O\x1bK", 200, "O\x1bK", "h1-control"},
 	}
 	for _, tt := range tests {
-		got := playAll(t, decode.Limits{}, []act{req(get), resp(tt.line + "\r\nContent-Length: 0\r\n\r\n")}, true)
+		got := playAll(t, decode.Limits{}, []decodetest.Step{req(get), resp(tt.line + "\r\nContent-Length: 0\r\n\r\n")}, true)
 		if len(got) != 2 {
 			t.Errorf("%q: got %q", tt.line, briefs(got))
 			continue
@@ -125,7 +126,7 @@ func TestFields(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got := playAll(t, decode.Limits{}, []act{req("GET / HTTP/1.1\r\n" + tt.head + "\r\n\r\n" + get)}, true)
+			got := playAll(t, decode.Limits{}, []decodetest.Step{req("GET / HTTP/1.1\r\n" + tt.head + "\r\n\r\n" + get)}, true)
 			if len(got) != 2 {
 				t.Fatalf("got %q, want two requests", briefs(got))
 			}
@@ -179,11 +180,11 @@ func TestFraming(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got := playAll(t, decode.Limits{}, []act{
+			got := playAll(t, decode.Limits{}, []decodetest.Step{
 				req("POST / HTTP/1.1\r\n" + tt.head + "\r\n\r\n" + body),
 				resp("HTTP/1.1 200 OK\r\n" + tt.head + "\r\n\r\n" + body),
 			}, true)
-			m, r := of(got, decode.Request)[0], of(got, decode.Response)[0]
+			m, r := decodetest.OfKind(got, decode.Request)[0], decodetest.OfKind(got, decode.Response)[0]
 			if !strings.Contains(brief(m), tt.request) {
 				t.Errorf("request %q, want %q", brief(m), tt.request)
 			}
@@ -227,7 +228,7 @@ func TestChunked(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got := of(playAll(t, decode.Limits{}, []act{req(get), resp(head + tt.body)}, true), decode.Response)
+			got := decodetest.OfKind(playAll(t, decode.Limits{}, []decodetest.Step{req(get), resp(head + tt.body)}, true), decode.Response)
 			if len(got) != 1 || brief(got[0]) != tt.want {
 				t.Errorf("got %q, want %q", briefs(got), tt.want)
 			}
@@ -246,7 +247,7 @@ func TestLimits(t *testing.T) {
 	tests := []struct {
 		name string
 		l    decode.Limits
-		in   act
+		in   decodetest.Step
 		want []string
 		note string
 	}{
@@ -263,7 +264,7 @@ func TestLimits(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got := playAll(t, tt.l, []act{tt.in}, true)
+			got := playAll(t, tt.l, []decodetest.Step{tt.in}, true)
 			if diff := cmp.Diff(tt.want, briefs(got)); diff != "" {
 				t.Errorf("messages (-want +got):\n%s", diff)
 			}

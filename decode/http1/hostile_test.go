@@ -1,12 +1,9 @@
 package http1
 
 import (
-	"bufio"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,6 +12,7 @@ import (
 
 	"github.com/NoFear0411/spliff/decode"
 	"github.com/NoFear0411/spliff/decode/content"
+	"github.com/NoFear0411/spliff/decode/decodetest"
 )
 
 // meanings maps the corpus's names of errors to kinds, any of which will do.
@@ -59,23 +57,11 @@ type oracle struct {
 }
 
 func TestHostile(t *testing.T) {
-	root := corpus(t, "hostile")
-	dirs, err := filepath.Glob(filepath.Join(root, "*", "expect.txt"))
-	if err != nil || len(dirs) == 0 {
-		t.Fatalf("find cases: %v, %d found", err, len(dirs))
-	}
-	ran := 0
-	for _, path := range dirs {
-		key := readKeys(t, path)
-		if key["proto"] != "http/1.1" {
-			continue
-		}
-		ran++
-		t.Run(filepath.Base(filepath.Dir(path)), func(t *testing.T) {
-			dir := filepath.Dir(path)
-			acts := hostileActs(t, dir, key)
+	cases := decodetest.ReadHostile(t, "http/1.1")
+	for _, h := range cases {
+		t.Run(h.Name, func(t *testing.T) {
 			started := time.Now()
-			o := &oracle{t: t, key: key, messages: playAll(t, hostileLimits, acts, true)}
+			o := &oracle{t: t, key: h.Keys, messages: playAll(t, hostileLimits, h.Steps, true)}
 			t.Logf("five runs in %v", time.Since(started)) // for people: nothing is asserted on time
 			for _, m := range o.messages {
 				switch m.Kind {
@@ -91,70 +77,9 @@ func TestHostile(t *testing.T) {
 			o.fields()
 		})
 	}
-	if ran < 40 {
+	if ran := len(cases); ran < 40 {
 		t.Errorf("ran %d cases, want at least 40", ran)
 	}
-}
-
-func readKeys(t *testing.T, path string) map[string]string {
-	t.Helper()
-	f, err := os.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	key := map[string]string{}
-	sc := bufio.NewScanner(f)
-	sc.Buffer(nil, 1<<20)
-	for sc.Scan() {
-		if k, v, ok := strings.Cut(sc.Text(), "="); ok && !strings.HasPrefix(k, "#") {
-			key[k] = v
-		}
-	}
-	return key
-}
-
-// hostileActs reads a case's bytes and applies its schedule and gap.
-func hostileActs(t *testing.T, dir string, key map[string]string) []act {
-	t.Helper()
-	data := map[string]string{}
-	for _, side := range []string{"c2s", "s2c"} {
-		b, err := os.ReadFile(filepath.Join(dir, side+".bin"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		data[side] = string(b)
-	}
-	dirs := map[string]decode.Dir{"c2s": c2s, "s2c": s2c}
-	schedule := "c2s:0:all,s2c:0:all"
-	if key["schedule"] != "" {
-		schedule = key["schedule"]
-	}
-	var gap []string
-	if key["gap"] != "" {
-		gap = strings.Split(key["gap"], ":")
-	}
-	var acts []act
-	for _, step := range strings.Split(schedule, ",") {
-		p := strings.Split(step, ":")
-		from := atoi(p[1])
-		to := len(data[p[0]])
-		if p[2] != "all" {
-			to = from + atoi(p[2])
-		}
-		d, piece := dirs[p[0]], data[p[0]][from:to]
-		if gap == nil || gap[0] != p[0] {
-			acts = append(acts, act{dir: d, data: piece})
-			continue
-		}
-		// The hole's bytes are not in the file.
-		at, n := atoi(gap[1])-from, int64(-1)
-		if gap[2] != "?" {
-			n = int64(atoi(gap[2]))
-		}
-		acts = append(acts, act{dir: d, data: piece[:at]}, act{dir: d, gap: n}, act{dir: d, data: piece[at:]})
-	}
-	return acts
 }
 
 func atoi(s string) int {
@@ -206,13 +131,13 @@ func (o *oracle) counts() {
 		}
 	}
 	tunnel := map[decode.Dir]uint64{}
-	for _, m := range of(o.messages, decode.Opaque) {
+	for _, m := range decodetest.OfKind(o.messages, decode.Opaque) {
 		tunnel[m.Dir] += m.Body.Size
 	}
 	o.want("tunnel_bytes_c2s", fmt.Sprint(tunnel[c2s]))
 	o.want("tunnel_bytes_s2c", fmt.Sprint(tunnel[s2c]))
 	if up := o.key["upgrade"]; up != "" {
-		for _, m := range of(o.messages, decode.Opaque) {
+		for _, m := range decodetest.OfKind(o.messages, decode.Opaque) {
 			if m.Proto != up {
 				o.t.Errorf("opaque bytes are %q, want %q", m.Proto, up)
 			}

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/NoFear0411/spliff/decode"
+	"github.com/NoFear0411/spliff/decode/decodetest"
 )
 
 // TestTokenBytes compares the bit sets with the grammar (RFC 9110 §5.6.2).
@@ -198,7 +199,7 @@ func TestMemory(t *testing.T) {
 func TestFramingPastTheLimit(t *testing.T) {
 	for pad := range 140 {
 		data := fmt.Sprintf("PUT / HTTP/1.1\r\nX: %s\r\nContent-Length: 2\r\nY: z\r\n\r\nhi%s", strings.Repeat("p", pad), get)
-		got := playAll(t, decode.Limits{Head: 100}, []act{req(data)}, true)
+		got := playAll(t, decode.Limits{Head: 100}, []decodetest.Step{req(data)}, true)
 		if len(got) != 2 || string(got[0].Body.Data) != "hi" || got[1].Method != "GET" {
 			t.Fatalf("pad %d: got %q", pad, briefs(got))
 		}
@@ -210,7 +211,7 @@ func TestFramingPastTheLimit(t *testing.T) {
 func TestManyWaiting(t *testing.T) {
 	const n = 300
 	one := "GET /x HTTP/1.1\r\nUpgrade: h2c\r\n\r\n"
-	got := playAll(t, decode.Limits{}, []act{req(strings.Repeat(one, n)), resp(strings.Repeat(none, n))}, true)
+	got := playAll(t, decode.Limits{}, []decodetest.Step{req(strings.Repeat(one, n)), resp(strings.Repeat(none, n))}, true)
 	var want []string
 	for i := 1; i <= n; i++ {
 		want = append(want, fmt.Sprintf("%d> GET /x HTTP/1.1", i))

@@ -58,6 +58,7 @@ func (c *Conn) mark(o *open, dir decode.Dir, kind decode.AnomalyKind, format str
 	o.m.Anomalies = append(o.m.Anomalies, decode.Anomaly{Kind: kind, Dir: dir, Detail: detail(format, args)})
 }
 
+// detail takes a text without arguments as it is: a % in it is no verb.
 func detail(format string, args []any) string {
 	if len(args) == 0 {
 		return format

@@ -5,11 +5,12 @@ import (
 	"testing"
 
 	"github.com/NoFear0411/spliff/decode"
+	"github.com/NoFear0411/spliff/decode/decodetest"
 )
 
 // benchTalk is n exchanges as a browser and a server have them: ten request
 // fields, eight response fields, a body of about 1 KiB.
-func benchTalk(b *testing.B, n int) []piece {
+func benchTalk(b *testing.B, n int) []decodetest.Step {
 	b.Helper()
 	k := newTalk(b)
 	body := make([]byte, 1024)
@@ -37,7 +38,7 @@ func BenchmarkAppend(b *testing.B) {
 	pieces := benchTalk(b, n)
 	size := int64(0)
 	for _, p := range pieces {
-		size += int64(len(p.data))
+		size += int64(len(p.Data))
 	}
 	b.SetBytes(size)
 	b.ReportAllocs()
@@ -46,7 +47,7 @@ func BenchmarkAppend(b *testing.B) {
 		c := New(c2s, decode.Limits{})
 		got := 0
 		for _, p := range pieces {
-			out = c.Append(out[:0], decode.Chunk{Dir: p.dir, Data: p.data})
+			out = c.Append(out[:0], decode.Chunk{Dir: p.Dir, Data: []byte(p.Data)})
 			got += len(out)
 		}
 		if got != 2*n {

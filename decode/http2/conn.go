@@ -103,6 +103,7 @@ func (c *Conn) End(dst []decode.Message, at decode.At, clean bool) []decode.Mess
 	if clean {
 		why = "the connection ended"
 	}
+	// By age, not in map order: output must be the same each time.
 	for st := c.reg.oldest; st != nil; st = c.reg.oldest {
 		for slot := range st.slot {
 			o := &st.slot[slot]
@@ -125,6 +126,8 @@ func (c *Conn) End(dst []decode.Message, at decode.At, clean bool) []decode.Mess
 	return c.finish()
 }
 
+// begin and finish frame each exported call: what is between them appends to
+// c.out, so that no message passes through the returns of every function.
 func (c *Conn) begin(dst []decode.Message, at decode.At, start int64) {
 	c.out, c.at, c.start = dst, at, start
 }

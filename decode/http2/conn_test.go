@@ -9,12 +9,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/NoFear0411/spliff/decode"
+	"github.com/NoFear0411/spliff/decode/decodetest"
 )
 
 // talk builds the two directions of a test connection, frame by frame.
 type talk struct {
 	cl, sv *side
-	pieces []piece
+	pieces []decodetest.Step
 }
 
 func newTalk(t testing.TB) *talk {
@@ -27,7 +28,7 @@ func newTalk(t testing.TB) *talk {
 
 // flush ends a turn: client first, then server.
 func (k *talk) flush() *talk {
-	k.pieces = append(k.pieces, piece{dir: c2s, data: k.cl.bytes()}, piece{dir: s2c, data: k.sv.bytes()})
+	k.pieces = append(k.pieces, decodetest.Step{Dir: c2s, Data: k.cl.out.String()}, decodetest.Step{Dir: s2c, Data: k.sv.out.String()})
 	k.cl.out.Reset()
 	k.sv.out.Reset()
 	return k

@@ -23,6 +23,8 @@ func (c *Conn) finishBody(o *open) {
 	content.Fill(&o.m, c.lim.Content)
 }
 
+// isGRPC goes by the content type, as gRPC over HTTP/2 defines it. gRPC-Web is
+// not meant: its framing holds the trailers too.
 func isGRPC(header []decode.Field) bool {
 	for i := range header {
 		if header[i].Name == "content-type" {

@@ -8,6 +8,8 @@ import (
 
 // control handles the frames that belong to no message.
 func (c *Conn) control(h *half, p []byte) {
+	// Lengths are checked first: the payload of a frame that has the right one is
+	// whole here, as maxControl is larger.
 	f := h.f
 	bad := func(why string) { c.notice(h.dir, f.stream, AnomalyBadFrame, why) }
 	switch f.typ {
@@ -67,6 +69,7 @@ func (c *Conn) settings(h *half, p []byte) {
 		c.notice(h.dir, 0, AnomalyBadFrame, "SETTINGS of %d bytes", f.length)
 		return
 	}
+	// Settings limit what their sender is to receive: the other direction.
 	peer := &c.half[h.dir.Other()]
 	if !h.settings && !h.midStream {
 		// From here on the sender of the other direction is bound by values
@@ -86,6 +89,8 @@ func (c *Conn) settings(h *half, p []byte) {
 		case settingWindow:
 			valid = v < 1<<31
 		case settingFrameSize:
+			// The largest ever announced counts: which one is in force depends on
+			// an acknowledgement that may have been missed.
 			if valid = v >= minFrameSize && v <= maxFrameSize; valid {
 				peer.frameSize = max(peer.frameSize, int(v))
 			}
@@ -107,6 +112,7 @@ func (c *Conn) reset(h *half, p []byte) {
 		c.notice(h.dir, 0, AnomalyBadFrame, "RST_STREAM on stream 0")
 		return
 	}
+	// A stream that has ended may still be reset; the peer could not know.
 	st := c.reg.byID[id]
 	if st == nil {
 		if !c.reg.seen(id) && !c.joined {
@@ -116,6 +122,8 @@ func (c *Conn) reset(h *half, p []byte) {
 		return
 	}
 	c.reg.noteReset(id, h.dir)
+	// Counted only for streams that were open: these cost a server work (the
+	// attack known as rapid reset, CVE-2023-44487).
 	h.flood.reset(c, h)
 	c.abandon(st, decode.Reset, AnomalyReset, resetText(binary.BigEndian.Uint32(p), h.fromPeer))
 }
@@ -155,6 +163,8 @@ type flood struct {
 	told   bool // of resets
 }
 
+// countFlood looks at a frame that has ended. A frame that carries something
+// begins the count anew; those that answer or only open a window do not count.
 func (c *Conn) countFlood(h *half) {
 	fl := &h.flood
 	switch h.f.typ {
@@ -174,6 +184,7 @@ func (c *Conn) countFlood(h *half) {
 	default:
 		return
 	}
+	// Event time, not a clock: the same file always gives the same notices.
 	if fl.inRow == 0 {
 		fl.since = c.at.Time
 	}
@@ -187,6 +198,8 @@ func (c *Conn) countFlood(h *half) {
 	}
 }
 
+// reset counts a reset stream. More than half of all, because a client that
+// closes a page full of requests is no attacker.
 func (fl *flood) reset(c *Conn, h *half) {
 	fl.resets++
 	if !fl.told && fl.resets >= floodResets && uint64(fl.resets)*2 > uint64(c.reg.exchanges) {

@@ -2,44 +2,33 @@ package http2
 
 import (
 	"encoding/hex"
-	"encoding/json"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/NoFear0411/spliff/decode"
+	"github.com/NoFear0411/spliff/decode/decodetest"
 )
 
 // TestFrameCases feeds single frames after a preface: those the corpus calls
 // errors must be described, the others must not.
 func TestFrameCases(t *testing.T) {
-	files, err := filepath.Glob(filepath.Join(corpusDir(t, "h2frames"), "*", "*.json"))
-	if err != nil || len(files) == 0 {
-		t.Fatalf("list frames: %v, %d", err, len(files))
+	type frameCase struct {
+		Error []int
+		Wire  string
 	}
-	for _, file := range files {
-		raw, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var fc struct {
-			Error []int
-			Wire  string
-		}
-		if err := json.Unmarshal(raw, &fc); err != nil {
-			t.Fatalf("%s: %v", file, err)
-		}
+	for _, file := range decodetest.Files(t, decodetest.Corpus(t, "h2frames"), ".json") {
+		fc := decodetest.JSON[frameCase](t, file)
 		wire, err := hex.DecodeString(fc.Wire)
 		if err != nil {
 			t.Fatalf("%s: %v", file, err)
 		}
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".json"), func(t *testing.T) {
-			dir, pieces := c2s, []piece{{dir: c2s, data: []byte(Preface)}}
+			dir, pieces := c2s, []decodetest.Step{{Dir: c2s, Data: Preface}}
 			if wire[3] == framePush {
 				dir = s2c
 			}
-			ms := runAll(t, append(pieces, piece{dir: dir, data: wire}), options{})
+			ms := runAll(t, append(pieces, decodetest.Step{Dir: dir, Data: string(wire)}), options{})
 			if found := anomalies(ms); len(fc.Error) > 0 && len(found) == 0 {
 				t.Errorf("not described; the corpus says errors %v", fc.Error)
 			}
@@ -59,33 +48,17 @@ func TestFrameCases(t *testing.T) {
 // TestH2Spec decodes what the conformance tester and a server said to each
 // other: where the server gave an error code, something must be described.
 func TestH2Spec(t *testing.T) {
-	files, err := filepath.Glob(filepath.Join(corpusDir(t, "h2spec-nghttpd"), "*.json"))
-	if err != nil || len(files) == 0 {
-		t.Fatalf("list connections: %v, %d", err, len(files))
+	type talkCase struct {
+		Chunks  []decodetest.Line
+		Verdict []struct{ Frame, Error, Debug string } `json:"nghttpd_verdict"`
 	}
+	files := decodetest.Files(t, decodetest.Corpus(t, "h2spec-nghttpd"), ".json")
 	silent, refused := []string{}, 0
 	for _, file := range files {
-		raw, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var hc struct {
-			Chunks []struct {
-				Dir  string
-				Data []byte
-			}
-			Verdict []struct{ Frame, Error, Debug string } `json:"nghttpd_verdict"`
-		}
-		if err := json.Unmarshal(raw, &hc); err != nil {
-			t.Fatalf("%s: %v", file, err)
-		}
-		var pieces []piece
+		hc := decodetest.JSON[talkCase](t, file)
+		var pieces []decodetest.Step
 		for _, ch := range hc.Chunks {
-			p := piece{dir: c2s, data: ch.Data}
-			if ch.Dir == "s2c" {
-				p.dir = s2c
-			}
-			pieces = append(pieces, p)
+			pieces = append(pieces, decodetest.Step{Dir: ch.Way(), Data: string(ch.Data)})
 		}
 		ms := runAll(t, pieces, options{})
 		verdict := ""
@@ -118,22 +91,12 @@ func TestH2Spec(t *testing.T) {
 func TestSeeds(t *testing.T) {
 	n := 0
 	for _, name := range []string{"nghttp2-corpus", "h2o-http2-corpus"} {
-		err := filepath.WalkDir(corpusDir(t, name), func(path string, d os.DirEntry, err error) error {
-			if err != nil || d.IsDir() {
-				return err
-			}
-			b, err := os.ReadFile(path)
-			if err != nil {
-				return err
-			}
+		for _, file := range decodetest.Files(t, decodetest.Corpus(t, name), "") {
+			b := string(decodetest.Bytes(t, file))
 			n++
-			runCuts(t, []piece{{dir: c2s, data: b}, {dir: s2c, data: b}}, options{}, 1)
-			runCuts(t, []piece{{dir: c2s, data: []byte(Preface)}, {dir: s2c, data: b}, {dir: c2s, data: b}}, options{}, 3)
-			runCuts(t, []piece{{dir: s2c, data: b}, {dir: c2s, data: b}}, options{mid: true}, 4)
-			return nil
-		})
-		if err != nil {
-			t.Fatal(err)
+			runCuts(t, []decodetest.Step{{Dir: c2s, Data: b}, {Dir: s2c, Data: b}}, options{}, 1)
+			runCuts(t, []decodetest.Step{{Dir: c2s, Data: Preface}, {Dir: s2c, Data: b}, {Dir: c2s, Data: b}}, options{}, 3)
+			runCuts(t, []decodetest.Step{{Dir: s2c, Data: b}, {Dir: c2s, Data: b}}, options{mid: true}, 4)
 		}
 	}
 	t.Logf("%d seeds", n)
@@ -149,14 +112,14 @@ func FuzzConn(f *testing.F) {
 	k.sv.frame(framePush, flagEndHeaders, 3, append([]byte{0, 0, 0, 2}, k.sv.encode(":method", "GET")...)...)
 	k.sv.frame(frameReset, 0, 3, 0, 0, 0, 8)
 	k.flush()
-	f.Add(k.pieces[0].data, k.pieces[1].data, uint16(0))
-	f.Add(k.pieces[0].data, k.pieces[1].data, uint16(0x8123))
-	f.Add(k.pieces[0].data[len(Preface):], k.pieces[1].data, uint16(1))
+	f.Add([]byte(k.pieces[0].Data), []byte(k.pieces[1].Data), uint16(0))
+	f.Add([]byte(k.pieces[0].Data), []byte(k.pieces[1].Data), uint16(0x8123))
+	f.Add([]byte(k.pieces[0].Data[len(Preface):]), []byte(k.pieces[1].Data), uint16(1))
 	f.Fuzz(func(t *testing.T, a, b []byte, how uint16) {
 		at := int(how>>3) % (len(a) + 1)
-		pieces := []piece{{dir: c2s, data: a[:at]}, {dir: s2c, data: b}, {dir: c2s, data: a[at:]}}
+		pieces := []decodetest.Step{{Dir: c2s, Data: string(a[:at])}, {Dir: s2c, Data: string(b)}, {Dir: c2s, Data: string(a[at:])}}
 		if how&2 != 0 {
-			pieces = append(pieces[:2:2], piece{dir: c2s, gap: int(how>>9) - 1}, pieces[2])
+			pieces = append(pieces[:2:2], decodetest.Step{Dir: c2s, Gap: int(how>>9) - 1}, pieces[2])
 		}
 		lim := decode.Limits{Streams: 4, Body: 64, Head: 512, Fields: 16, Content: 1000}
 		if how&4 != 0 {

@@ -18,6 +18,8 @@ type dataFrame struct {
 	body   int  // bytes still to come before the padding
 }
 
+// startData looks the stream up once a frame, not once a chunk. remove clears it
+// when the stream goes in between.
 func (c *Conn) startData(h *half) {
 	h.data = dataFrame{slot: c.slotOf(h.dir), padded: h.f.has(flagPadded), body: h.f.length}
 	h.data.st = c.dataStream(h)
@@ -54,6 +56,8 @@ func (c *Conn) dataStream(h *half) *stream {
 		return nil
 	case o.head || o.tunnel:
 		return st
+	// Where frames were missed, DATA without a head is our loss; elsewhere it is
+	// the sender's fault.
 	case c.joined && !o.started:
 		c.begun(st, slot, h, h.begin)
 		o.m.Flags |= decode.MidStream
@@ -77,6 +81,8 @@ func (c *Conn) data(h *half, p []byte) {
 			c.badPadding(h)
 		}
 	}
+	// What is left of p is padding, which is not looked at: a receiver need not
+	// check that it is zero (RFC 9113 §6.1).
 	n := min(len(p), d.body)
 	if n <= 0 {
 		return
@@ -108,6 +114,8 @@ func (c *Conn) keepBody(h *half, o *open, p []byte) {
 	if b.Cut && room <= 0 || len(p) == 0 {
 		return
 	}
+	// One allocation of the right size for the usual body: END_STREAM is on its
+	// only DATA frame, or content-length says how much comes.
 	if b.Data == nil {
 		size := len(p)
 		if whole := h.f.length; h.f.has(flagEndStream) {
@@ -123,6 +131,7 @@ func (c *Conn) keepBody(h *half, o *open, p []byte) {
 	c.kept += len(p)
 }
 
+// endData ends the stream only now: END_STREAM holds after the last payload byte.
 func (c *Conn) endData(h *half) {
 	if st := h.data.st; st != nil && h.f.has(flagEndStream) {
 		c.endSlot(st, h.data.slot)
@@ -161,6 +170,7 @@ func (c *Conn) dataGap(h *half, n int) {
 		c.tunnelled(d.st, d.slot, h, nil)
 	}
 	b := &o.m.Body
+	// Holes that touch are one: how a loss was cut into events must not show.
 	if k := len(b.Gaps); k > 0 && b.Gaps[k-1].Off+b.Gaps[k-1].Len == b.Size {
 		b.Gaps[k-1].Len += uint64(n)
 	} else if k < c.lim.Gaps {
@@ -197,6 +207,8 @@ func (c *Conn) checkLength(st *stream, slot int) {
 	o := &st.slot[slot]
 	b := &o.m.Body
 	lossy := c.noteLoss(o, slot)
+	// RFC 9110 §8.6: these may state the length that another answer would have
+	// had. A response whose request was not seen may answer HEAD.
 	headOnly := slot == slotResponse && (st.head || o.m.Status == 204 || o.m.Status == 304 ||
 		b.Size == 0 && !st.slot[slotRequest].started)
 	if headOnly {
@@ -208,6 +220,8 @@ func (c *Conn) checkLength(st *stream, slot int) {
 	if o.length == noLength || b.Size == uint64(o.length) && !lossy {
 		return
 	}
+	// content-length and END_STREAM agree on where the body ends, so what is
+	// missing between them can be counted although the frames were not seen.
 	if want := uint64(o.length); lossy && want >= b.Size {
 		// Both the declared end and the real one are known.
 		b.Lost += want - b.Size
@@ -234,6 +248,7 @@ func (c *Conn) tunnelled(st *stream, slot int, h *half, p []byte) {
 		}
 	}
 	b := &o.m.Body
+	// The head ends at the first hole: bytes behind it are not the head.
 	if k := min(maxTunnelHead-len(b.Data), len(p)); k > 0 && b.Lost == 0 {
 		b.Data = append(b.Data, p[:k]...)
 	}

@@ -65,6 +65,8 @@ const (
 // sort splits a section into pseudo-header fields and the rest, which it copies,
 // and marks what is wrong with any of them.
 func (c *Conn) sort(o *open, fields []decode.Field, where int) (ps pseudo, rest []decode.Field) {
+	// A copy, because fields is scratch and the message is kept. An invalid
+	// pseudo-header field stays among the others: it was sent, so it is shown.
 	out := make([]decode.Field, 0, len(fields))
 	crumb, crumbs, regular := -1, 0, false
 	for i := range fields {
@@ -76,6 +78,7 @@ func (c *Conn) sort(o *open, fields []decode.Field, where int) (ps pseudo, rest 
 			} else if regular {
 				c.mark(o, o.m.Dir, AnomalyPseudo, "%q after regular fields", f.Name)
 			}
+			// :protocol (RFC 8441 §4) has no place of its own in a message.
 			if ok && f.Name != ":protocol" {
 				continue
 			}
@@ -101,6 +104,7 @@ func (c *Conn) sort(o *open, fields []decode.Field, where int) (ps pseudo, rest 
 
 // joinCookies undoes the splitting that helps compression (§8.2.3).
 func joinCookies(fields []decode.Field, first int) []decode.Field {
+	// In place: out never overtakes the field that is read.
 	var b strings.Builder
 	b.WriteString(fields[first].Value)
 	out := fields[:first+1]
@@ -114,6 +118,7 @@ func joinCookies(fields []decode.Field, first int) []decode.Field {
 		out[first].NeverIndexed = out[first].NeverIndexed || f.NeverIndexed
 	}
 	out[first].Value = b.String()
+	// The strings behind the end would be kept alive by the array.
 	clear(fields[len(out):])
 	return out
 }
@@ -126,6 +131,8 @@ func (c *Conn) checkField(o *open, f *decode.Field, where int) {
 	if !validValue(f.Value) {
 		c.mark(o, o.m.Dir, AnomalyFieldValue, "value of %q", clip(f.Name))
 	}
+	// §8.2.2. They are reported and kept: a gateway that believes them is how
+	// requests are smuggled, so a reader must see them.
 	switch f.Name {
 	case "connection", "proxy-connection", "keep-alive", "transfer-encoding", "upgrade":
 		c.mark(o, o.m.Dir, AnomalyConnField, "%s", f.Name)
@@ -137,6 +144,7 @@ func (c *Conn) checkField(o *open, f *decode.Field, where int) {
 		if where == inTrailer {
 			return
 		}
+		// 63 bits, so that the length fits where noLength is -1.
 		n, err := strconv.ParseUint(f.Value, 10, 63)
 		switch {
 		case err != nil || f.Value[0] == '+':
@@ -158,6 +166,7 @@ var nameBytes = func() (t [256]bool) {
 	return t
 }()
 
+// validName is false for an empty name.
 func validName(s string) bool {
 	for i := 0; i < len(s); i++ {
 		if !nameBytes[s[i]] {
@@ -182,6 +191,8 @@ func validValue(s string) bool {
 // clip keeps anomaly details short.
 func clip(s string) string { return s[:min(len(s), 64)] }
 
+// requestHead fills in a request from its field section. That of a CONNECT is
+// given out at once: what follows is a tunnel and no body (§8.5).
 func (c *Conn) requestHead(h *half, st *stream, o *open, s *section) {
 	ps, rest := c.sort(o, s.fields, inRequest)
 	m := &o.m
@@ -214,6 +225,8 @@ func (c *Conn) checkRequest(o *open, ps *pseudo, s *section) {
 	}
 }
 
+// responseHead fills in a response, or adds an interim one. An interim response
+// cannot end the stream (§8.1), so one that does is taken for the final.
 func (c *Conn) responseHead(h *half, st *stream, o *open, s *section) {
 	length := o.length
 	ps, rest := c.sort(o, s.fields, inResponse)
@@ -245,6 +258,8 @@ func (c *Conn) responseHead(h *half, st *stream, o *open, s *section) {
 	}
 }
 
+// parseStatus wants exactly three digits (RFC 9110 §15); those above 599 are
+// odd but the sender's.
 func parseStatus(s string) (int, bool) {
 	if len(s) != 3 {
 		return 0, false
@@ -264,6 +279,7 @@ func (c *Conn) trailers(h *half, o *open, s *section) {
 	if !s.endStream {
 		c.mark(o, h.dir, AnomalyTrailers, "a second field section without END_STREAM")
 	}
+	// Sections are added up, so the limit is over all of them.
 	_, rest := c.sort(o, s.fields, inTrailer)
 	if room := c.lim.Fields - len(o.m.Trailer); len(rest) > room {
 		c.mark(o, h.dir, decode.AnomalyLimit, "%d trailer fields were not kept", len(rest)-room)

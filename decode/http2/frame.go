@@ -51,6 +51,7 @@ type frame struct {
 	rbit   bool // the reserved bit; receivers ignore it, plausibility does not
 }
 
+// parseFrame reads the header at the start of b, which must hold all of it.
 func parseFrame(b []byte) frame {
 	_ = b[8]
 	id := binary.BigEndian.Uint32(b[5:])
@@ -61,6 +62,8 @@ func parseFrame(b []byte) frame {
 	}
 }
 
+// has takes a flag that the frame's type defines; bits have other meanings in
+// other types (§4.1).
 func (f frame) has(flag uint8) bool { return f.flags&flag != 0 }
 
 // legalFlags holds, for each type of RFC 9113, the flags it defines.
@@ -84,6 +87,7 @@ func (f frame) wellFormed(maxLength int) bool {
 	if f.rbit || f.length > maxLength {
 		return false
 	}
+	// Unknown types are legal (§5.5), but random bytes are mostly of such types.
 	if int(f.typ) >= len(legalFlags) {
 		switch f.typ {
 		case frameAltSvc, frameOrigin, framePriorityUpd:
@@ -103,6 +107,8 @@ func (f frame) wellFormed(maxLength int) bool {
 		return f.stream != 0 && f.length == 5
 	case frameReset:
 		return f.stream != 0 && f.length == 4
+	// An acknowledgement is empty; settings that set nothing are legal but are
+	// nine bytes nearly all zero, as much else is.
 	case frameSettings:
 		return f.stream == 0 && f.length%6 == 0 && (f.flags == 0) == (f.length > 0)
 	case framePush:

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/NoFear0411/spliff/decode"
+	"github.com/NoFear0411/spliff/decode/decodetest"
 )
 
 // TestNoticesAreBounded: nine bytes can cause a notice, so they are counted.
@@ -34,7 +35,7 @@ func TestGaps(t *testing.T) {
 	k.sv.data(1, true, bytes.Repeat([]byte("x"), 100))
 	k.sv.block(3, true, ":status", "200", "x-two", "v2")
 	k.get(3)
-	cl, sv := k.cl.bytes(), k.sv.bytes()
+	cl, sv := k.cl.out.String(), k.sv.out.String()
 	tests := []struct {
 		name    string
 		at, gap int // in the server's direction
@@ -50,12 +51,12 @@ func TestGaps(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			gap := -1
+			gap := decodetest.Unknown
 			if tt.known {
 				gap = tt.gap
 			}
-			ms := runAll(t, []piece{
-				{dir: c2s, data: cl}, {dir: s2c, data: sv[:tt.at]}, {dir: s2c, gap: gap}, {dir: s2c, data: sv[tt.at+tt.gap:]},
+			ms := runAll(t, []decodetest.Step{
+				{Dir: c2s, Data: cl}, {Dir: s2c, Data: sv[:tt.at]}, {Dir: s2c, Gap: gap}, {Dir: s2c, Data: sv[tt.at+tt.gap:]},
 			}, options{})
 			ms = slices.DeleteFunc(ms, func(m decode.Message) bool { return m.Kind == decode.Request })
 			if got := brief(ms); !strings.HasPrefix(got, tt.want) {
@@ -71,10 +72,10 @@ func TestGapSpans(t *testing.T) {
 	k.post(1)
 	at := k.cl.out.Len() + 9
 	k.cl.data(1, true, []byte("0123456789"))
-	b := k.cl.bytes()
-	ms := runAll(t, []piece{
-		{dir: c2s, data: b[:at+2]}, {dir: c2s, gap: 1}, {dir: c2s, gap: 2}, {dir: c2s, data: b[at+5 : at+7]},
-		{dir: c2s, gap: 1}, {dir: c2s, data: b[at+8:]},
+	b := k.cl.out.String()
+	ms := runAll(t, []decodetest.Step{
+		{Dir: c2s, Data: b[:at+2]}, {Dir: c2s, Gap: 1}, {Dir: c2s, Gap: 2}, {Dir: c2s, Data: b[at+5 : at+7]},
+		{Dir: c2s, Gap: 1}, {Dir: c2s, Data: b[at+8:]},
 	}, options{})
 	want := decode.Body{
 		Data: []byte("015689"), Size: 10, Lost: 4,
@@ -94,10 +95,10 @@ func TestMidStream(t *testing.T) {
 	k.get(3, "x-old", "1", "x-new", "2")
 	k.get(5, "x-new", "2")
 	k.flush()
-	client := k.pieces[2].data
+	client := k.pieces[2].Data
 	for cut := range 40 {
-		ms := runAll(t, []piece{{dir: c2s, data: client[cut:]}}, options{mid: true})
-		reqs := slices.DeleteFunc(kinds(ms, decode.Request), func(m decode.Message) bool { return m.Stream == 1 })
+		ms := runAll(t, []decodetest.Step{{Dir: c2s, Data: client[cut:]}}, options{mid: true})
+		reqs := slices.DeleteFunc(decodetest.OfKind(ms, decode.Request), func(m decode.Message) bool { return m.Stream == 1 })
 		if len(reqs) != 2 || reqs[0].Target != "/" || header(reqs[1].Header, "x-new") != "2" {
 			t.Fatalf("joined at %d: %s", cut, brief(ms))
 		}
@@ -120,7 +121,7 @@ func TestUpgraded(t *testing.T) {
 	c.SetUpgraded(7, true)
 	var out []decode.Message
 	for _, p := range k.pieces {
-		out = c.Append(out, decode.Chunk{Dir: p.dir, Data: p.data})
+		out = c.Append(out, decode.Chunk{Dir: p.Dir, Data: []byte(p.Data)})
 	}
 	if got, want := brief(out), "9>GET/ 8<200 9<200"; got != want {
 		t.Errorf("got %s, want %s", got, want)
@@ -136,7 +137,7 @@ func TestMemory(t *testing.T) {
 		k.sv.block(1+2*i, true, ":status", "200")
 		k.flush()
 		for _, p := range k.pieces {
-			c.Append(nil, decode.Chunk{Dir: p.dir, Data: p.data})
+			c.Append(nil, decode.Chunk{Dir: p.Dir, Data: []byte(p.Data)})
 		}
 		k.pieces = k.pieces[:0]
 	}

@@ -7,6 +7,8 @@ import (
 
 // States of one direction.
 const (
+	// The client begins inPreface, the server inHeader, and a connection that
+	// was joined late inResync on both sides.
 	inPreface = iota
 	inHeader
 	inPayload
@@ -84,6 +86,8 @@ func (c *Conn) feed(h *half, p []byte) {
 	}
 }
 
+// matchPreface compares as bytes come, with no copy of them: what has matched is
+// known to be the preface's own text.
 func (c *Conn) matchPreface(h *half, p []byte) []byte {
 	n := min(len(Preface)-h.preface, len(p))
 	if string(p[:n]) == Preface[h.preface:h.preface+n] {
@@ -105,6 +109,8 @@ func (c *Conn) matchPreface(h *half, p []byte) []byte {
 	return p
 }
 
+// frameHeader returns what is left of p. Only a header that is cut by the end of
+// a chunk is copied.
 func (c *Conn) frameHeader(h *half, p []byte) []byte {
 	if h.nheader == 0 {
 		h.begin = c.start
@@ -124,9 +130,13 @@ func (c *Conn) frameHeader(h *half, p []byte) []byte {
 	return p[n:]
 }
 
+// startFrame acts on a header. Nothing is set aside by its length: 16 MiB may be
+// announced by a peer that sends nothing.
 func (c *Conn) startFrame(h *half) {
 	h.left, h.payload, h.damaged = h.f.length, h.payload[:0], false
 	h.state = inPayload
+	// A header block is contiguous (RFC 9113 §4.3): any other frame breaks it.
+	// What there is of it is decoded all the same.
 	if b := &h.block; b.active && (h.f.typ != frameContinuation || h.f.stream != b.stream) {
 		c.endBlock(h, AnomalyContinuation, "another frame follows instead of CONTINUATION")
 	}
@@ -199,6 +209,8 @@ func (c *Conn) gap(h *half, g decode.Gap) {
 	if g.Known && g.Len == 0 {
 		return
 	}
+	// The frame's own length says where the next begins, so a hole inside it
+	// loses no boundary.
 	if h.state == inPayload && g.Known {
 		n := min(uint64(h.left), g.Len)
 		c.skip(h, int(n))
@@ -206,6 +218,7 @@ func (c *Conn) gap(h *half, g decode.Gap) {
 			return
 		}
 	}
+	// What was searched before the hole cannot be joined with what is behind it.
 	if h.state == inResync {
 		c.settle(h)
 	}
@@ -220,6 +233,8 @@ func (c *Conn) gap(h *half, g decode.Gap) {
 	} else {
 		c.notice(h.dir, 0, decode.AnomalyGap, "an unknown number of bytes")
 	}
+	// A header block may have been in the hole. From now on dynamic entries that
+	// were not inserted since are unknown, rather than wrong.
 	h.hp.Forget()
 	h.losses++
 	h.nheader, c.joined = 0, true
@@ -236,6 +251,7 @@ func (c *Conn) skip(h *half, n int) {
 	if h.f.typ == frameData {
 		c.dataGap(h, n)
 	}
+	// payload holds what came before the hole and nothing of what came after.
 	if h.left == 0 {
 		c.endFrame(h, h.payload)
 	}
@@ -247,6 +263,8 @@ func (c *Conn) skipUnknown(h *half) {
 	switch h.f.typ {
 	case frameData:
 		c.dataLost(h)
+	// What is there of a header block is decoded: its first fields are the
+	// pseudo-header fields, which name the message.
 	case frameHeaders, framePush, frameContinuation:
 		c.endFrame(h, h.payload)
 	}

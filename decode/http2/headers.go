@@ -50,6 +50,8 @@ func (c *Conn) fragment(h *half, p []byte, skip int) (frag []byte, off int, ok b
 			pad = int(p[0])
 		}
 	}
+	// Padding that reaches into the fixed fields is an error (§6.2); a pad length
+	// equal to what is left is not, the fragment is empty then.
 	end := h.f.length - pad
 	if off > end {
 		kind, why := AnomalyBadPadding, "longer than the frame"
@@ -68,6 +70,7 @@ func (c *Conn) fragment(h *half, p []byte, skip int) (frag []byte, off int, ok b
 // is whole unless h.damaged or Limits.Head cut it.
 func (c *Conn) startBlock(h *half, frag []byte, ok bool, promised uint32) {
 	b := &h.block
+	// frag keeps its memory from block to block.
 	*b = block{
 		active: true, stream: h.f.stream, promised: promised,
 		drop:      h.f.typ == framePush && promised == 0,
@@ -101,6 +104,8 @@ func (c *Conn) continuation(h *half, p []byte) {
 	c.joinBlock(h, p)
 }
 
+// joinBlock adds a fragment within Limits.Head. Frames beyond it are still
+// counted, so that a flood of them is told of however little is kept.
 func (c *Conn) joinBlock(h *half, frag []byte) {
 	b := &h.block
 	if room := c.lim.Head - len(b.frag); len(frag) > room {
@@ -136,6 +141,9 @@ type section struct {
 	res    hpack.Result
 }
 
+// decodeBlock runs HPACK over a block, also over one that belongs to no stream:
+// the table is the connection's, and skipping a block would spoil all after it
+// (RFC 9113 §4.3).
 func (c *Conn) decodeBlock(h *half, frag []byte) {
 	b := &h.block
 	b.active = false
@@ -147,6 +155,7 @@ func (c *Conn) decodeBlock(h *half, frag []byte) {
 		}
 	}
 	s := section{block: b, fields: fields, res: res}
+	// A block that is dropped may still say what was wrong with it.
 	switch {
 	case b.drop:
 		c.explain(h, nil, &s)
@@ -155,6 +164,7 @@ func (c *Conn) decodeBlock(h *half, frag []byte) {
 	default:
 		c.section(h, &s)
 	}
+	// sort copies the fields that are kept, so the scratch can be used again.
 	if c.fields = fields[:0]; cap(fields) > 1024 {
 		c.fields = nil
 	}
@@ -203,6 +213,7 @@ func (c *Conn) explain(h *half, o *open, s *section) {
 
 // promise opens the stream that a PUSH_PROMISE block promises.
 func (c *Conn) promise(h *half, s *section) {
+	// The promised number is the server's to choose, but must grow (§5.1.1).
 	id := s.promised
 	if c.reg.byID[id] != nil || id <= c.reg.lastPush {
 		c.notice(h.dir, s.stream, AnomalyStreamID, "PUSH_PROMISE of stream %d again", id)
@@ -214,6 +225,7 @@ func (c *Conn) promise(h *half, s *section) {
 	o := c.begun(st, slotRequest, h, s.begin)
 	c.explain(h, o, s)
 	c.requestHead(h, st, o, s)
+	// A promised request has no body (§8.4): it is complete now.
 	o.head = true
 	c.emit(o)
 	o.done, o.m = true, decode.Message{}
@@ -248,6 +260,7 @@ func (c *Conn) section(h *half, s *section) {
 			c.responseHead(h, st, o, s)
 		}
 	}
+	// END_STREAM is on the HEADERS frame, but holds after its CONTINUATIONs.
 	if s.endStream {
 		c.endSlot(st, slot)
 	}
@@ -278,6 +291,8 @@ func (c *Conn) headStream(h *half, s *section) (st *stream, odd decode.Anomaly) 
 		}
 		return st, odd
 	}
+	// Streams that were missed (joined) may have any number and no beginning:
+	// then only what is impossible all the same is reported.
 	seen := r.seen(id)
 	switch {
 	case r.wasReset(id, h.dir):
@@ -304,6 +319,8 @@ func (c *Conn) headStream(h *half, s *section) (st *stream, odd decode.Anomaly) 
 	return c.open(id), odd
 }
 
+// has reports whether a field of that name, which HTTP/2 has in lower case, is
+// among fields.
 func has(fields []decode.Field, name string) bool {
 	for i := range fields {
 		if fields[i].Name == name {

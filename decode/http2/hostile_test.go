@@ -1,18 +1,16 @@
 package http2
 
 import (
-	"bufio"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/NoFear0411/spliff/decode"
+	"github.com/NoFear0411/spliff/decode/decodetest"
 )
 
 // hostileKinds maps the corpus' names of meanings to kinds.
@@ -43,83 +41,22 @@ var hostileOther = []string{
 	"display", "redaction_default", "redaction_strict", "gap", "join", "pair", "unknown_frames", "order",
 }
 
-type hostileCase struct {
-	keys   map[string]string
-	pieces []piece
-	opt    options
-}
-
-func readHostile(t *testing.T, dir string) hostileCase {
-	t.Helper()
-	hc := hostileCase{keys: make(map[string]string)}
-	f, err := os.Open(filepath.Join(dir, "expect.txt"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	for sc := bufio.NewScanner(f); sc.Scan(); {
-		if k, v, ok := strings.Cut(sc.Text(), "="); ok && k[0] != '#' {
-			hc.keys[k] = v
-		}
-	}
-	var data [2][]byte
-	for dir2, name := range []string{c2s: "c2s.bin", s2c: "s2c.bin"} {
-		if data[dir2], err = os.ReadFile(filepath.Join(dir, name)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	hc.opt.mid = hc.keys["join"] == "mid"
-	for _, d := range []decode.Dir{c2s, s2c} {
-		name := []string{"c2s", "s2c"}[d]
-		if g := strings.Split(hc.keys["gap"], ":"); len(g) == 3 && g[0] == name {
-			off, _ := strconv.Atoi(g[1])
-			size, err := strconv.Atoi(g[2])
-			if err != nil {
-				size = -1
-			}
-			hc.pieces = append(hc.pieces, piece{dir: d, data: data[d][:off]}, piece{dir: d, gap: size})
-			data[d] = data[d][off:]
-		}
-		hc.pieces = append(hc.pieces, piece{dir: d, data: data[d]})
-	}
-	if hc.keys["order"] == "s2c_first" {
-		slices.Reverse(hc.pieces)
-	}
-	return hc
-}
-
 func TestHostile(t *testing.T) {
-	dirs, err := filepath.Glob(filepath.Join(corpusDir(t, "hostile"), "*"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	n := 0
-	for _, dir := range dirs {
-		if _, err := os.Stat(filepath.Join(dir, "expect.txt")); err != nil {
-			continue
-		}
-		hc := readHostile(t, dir)
-		if hc.keys["proto"] != "http/2" {
-			continue
-		}
-		n++
-		t.Run(filepath.Base(dir), func(t *testing.T) { checkHostile(t, hc) })
-	}
-	if n == 0 {
-		t.Error("no HTTP/2 case")
+	for _, h := range decodetest.ReadHostile(t, "http/2") {
+		t.Run(h.Name, func(t *testing.T) { checkHostile(t, h) })
 	}
 }
 
-func checkHostile(t *testing.T, hc hostileCase) {
-	ms := runAll(t, hc.pieces, hc.opt)
-	reqs, resps := kinds(ms, decode.Request), kinds(ms, decode.Response)
+func checkHostile(t *testing.T, h decodetest.Hostile) {
+	ms := runAll(t, h.Steps, options{mid: h.Keys["join"] == "mid"})
+	reqs, resps := decodetest.OfKind(ms, decode.Request), decodetest.OfKind(ms, decode.Response)
 	byStream := func(a, b decode.Message) int { return int(a.Stream) - int(b.Stream) }
-	if hc.keys["pair"] == "stream" || hc.keys["gap"] != "" {
+	if h.Keys["pair"] == "stream" || h.Keys["gap"] != "" {
 		slices.SortFunc(reqs, byStream)
 		slices.SortFunc(resps, byStream)
 	}
 	resps = slices.DeleteFunc(resps, func(m decode.Message) bool { return m.Status == 0 })
-	for k, v := range hc.keys {
+	for k, v := range h.Keys {
 		if slices.Contains(hostileOther, k) {
 			continue
 		}
@@ -246,7 +183,7 @@ func checkKey(t *testing.T, key, want string, ms, reqs, resps []decode.Message) 
 		}
 	case "tunnel_bytes_c2s":
 		n := uint64(0)
-		for _, m := range kinds(ms, decode.Opaque) {
+		for _, m := range decodetest.OfKind(ms, decode.Opaque) {
 			if m.Dir == c2s {
 				n += m.Body.Size
 			}
@@ -254,7 +191,7 @@ func checkKey(t *testing.T, key, want string, ms, reqs, resps []decode.Message) 
 		got = strconv.FormatUint(n, 10)
 	case "upgrade":
 		got = "(none)"
-		for _, m := range kinds(ms, decode.Opaque) {
+		for _, m := range decodetest.OfKind(ms, decode.Opaque) {
 			if m.Proto == want {
 				got = want
 			}
@@ -297,9 +234,9 @@ func checkErrors(t *testing.T, want string, ms, reqs, resps []decode.Message) {
 			of := [][]decode.Message{reqs, resps}[slices.Index([]string{"c2s", "s2c"}, side)]
 			if n > len(of) {
 				// Not one of the messages claimed: the connection must tell.
-				in = kinds(ms, decode.Notice)
+				in = decodetest.OfKind(ms, decode.Notice)
 			} else {
-				in = append(kinds(ms, decode.Notice), of[n-1])
+				in = append(decodetest.OfKind(ms, decode.Notice), of[n-1])
 			}
 		}
 		for dir, name := range []string{c2s: "c2s", s2c: "s2c"} {

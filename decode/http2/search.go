@@ -23,6 +23,8 @@ type search struct {
 // searchFrame adds bytes to the search.
 func (c *Conn) searchFrame(h *half, p []byte) {
 	s := &h.search
+	// Only when half of the buffer is behind: each byte is moved once on average,
+	// however small the chunks are.
 	if s.off > len(s.buf)/2 && s.off > minFrameSize {
 		s.buf = s.buf[:copy(s.buf, s.buf[s.off:])]
 		s.off = 0
@@ -60,6 +62,7 @@ func (c *Conn) scan(h *half, final bool) {
 					c.found(h, b)
 					return
 				}
+			// The second header has not come: wait, do not guess.
 			case !final:
 				return
 			case len(b) == end:
@@ -83,6 +86,7 @@ func (c *Conn) found(h *half, rest []byte) {
 	if skipped > 0 {
 		c.notice(h.dir, 0, decode.AnomalyResync, "%d bytes skipped", skipped)
 	}
+	// No endless turn: rest begins with a whole header, which feed consumes.
 	c.feed(h, rest)
 }
 
@@ -101,6 +105,7 @@ func (c *Conn) plausible(h *half, f frame) bool {
 	if f.stream&1 == 0 && c.reg.byID[f.stream] == nil && (!h.fromPeer || c.reg.lastPush == 0) {
 		return false
 	}
+	// Both directions count: the one that lost bytes lags behind the other.
 	top := max(c.half[0].maxStream, c.half[1].maxStream)
 	if top == 0 {
 		return f.stream < searchStreamMax

@@ -21,6 +21,7 @@ func Sniff(b []byte) (found bool, side Side) {
 		if f.typ == frameContinuation || !sniffable(f) {
 			continue
 		}
+		// No backtracking: each offset costs two headers at most.
 		end := off + frameHeaderLength + f.length
 		if end+frameHeaderLength > len(b) || !sniffable(parseFrame(b[end:])) {
 			continue

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/NoFear0411/spliff/decode"
+	"github.com/NoFear0411/spliff/decode/decodetest"
 )
 
 func TestSniff(t *testing.T) {
@@ -15,7 +16,7 @@ func TestSniff(t *testing.T) {
 	k.cl.data(1, true, []byte("body"))
 	k.sv.block(1, false, ":status", "404")
 	k.sv.data(1, true, []byte("none"))
-	client, server := string(k.cl.bytes()), string(k.sv.bytes())
+	client, server := k.cl.out.String(), k.sv.out.String()
 	ping := "\x00\x00\x08\x06\x00\x00\x00\x00\x0012345678"
 	push := "\x00\x00\x05\x05\x04\x00\x00\x00\x01\x00\x00\x00\x02\x82"
 	tests := []struct {
@@ -90,7 +91,7 @@ func TestErrorName(t *testing.T) {
 // TestPartialFrames: what the recording cut off is said, not dropped in silence.
 func TestPartialFrames(t *testing.T) {
 	for _, tail := range []string{"\x00\x00", "\x00\x00\x08\x06\x00\x00\x00\x00\x00123"} {
-		ms := runAll(t, []piece{{dir: c2s, data: []byte(Preface + tail)}}, options{})
+		ms := runAll(t, []decodetest.Step{{Dir: c2s, Data: Preface + tail}}, options{})
 		if got := anomalies(ms)[decode.AnomalyTruncated]; got != 1 {
 			t.Errorf("%q: %+v", tail, ms)
 		}

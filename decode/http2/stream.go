@@ -26,6 +26,7 @@ type open struct {
 	kept    int   // bytes counted in Conn.kept
 }
 
+// noLength is the length of a message that declares none; 0 is a length.
 const noLength = -1
 
 // stream is one open stream. It is freed as soon as both sides have ended it,
@@ -65,6 +66,8 @@ func (c *Conn) open(id uint32) *stream {
 		c.abandon(r.oldest, 0, decode.AnomalyLimit, fmt.Sprintf("more than %d streams open", c.lim.Streams))
 		c.joined = true // what still comes on it has no known beginning
 	}
+	// Streams are reused: a connection may open a billion of them, one after the
+	// other, and a stream holds two whole messages.
 	st := r.free
 	if st == nil {
 		st = new(stream)
@@ -87,6 +90,9 @@ func (c *Conn) open(id uint32) *stream {
 	return st
 }
 
+// remove frees a stream. st must not be used after it: it may come back as
+// another stream. Messages that were emitted own their memory and are not
+// touched.
 func (c *Conn) remove(st *stream) {
 	r := &c.reg
 	delete(r.byID, st.id)
@@ -119,6 +125,7 @@ func (c *Conn) begun(st *stream, slot int, h *half, begin int64) *open {
 	if slot == slotResponse {
 		kind = decode.Response
 	}
+	// noteLoss compares losses: was the boundary lost while this was open?
 	o.started, o.losses = true, h.losses
 	m := &o.m // zero; a literal would be built elsewhere and copied
 	m.Kind, m.Dir, m.Proto = kind, h.dir, proto
@@ -143,6 +150,7 @@ func (c *Conn) endSlot(st *stream, slot int) {
 		c.emit(o)
 	}
 	o.done = true
+	// Closed in both directions (RFC 9113 §5.1): nothing more may come on it.
 	if st.slot[slot^1].done {
 		c.remove(st)
 		return
@@ -167,6 +175,8 @@ func (c *Conn) giveUp(st *stream, slot int) {
 // abandon ends a whole stream: by RST_STREAM, or by a limit. A response that
 // has not begun is emitted empty, see the package comment.
 func (c *Conn) abandon(st *stream, flags decode.Flags, kind decode.AnomalyKind, why string) {
+	// Whoever pairs the two by their number would otherwise wait for a response
+	// until the connection ends.
 	dir := c.half[c.client.Other()].dir
 	if !st.slot[slotResponse].started && st.slot[slotRequest].started {
 		c.begun(st, slotResponse, &c.half[dir], c.start)
@@ -185,9 +195,12 @@ func (c *Conn) abandon(st *stream, flags decode.Flags, kind decode.AnomalyKind, 
 func (c *Conn) emit(o *open) {
 	c.kept -= o.kept
 	o.kept = 0
+	// A head without DATA still has Codings to name.
 	if o.m.Body.Size > 0 || o.head {
 		c.finishBody(o)
 	}
+	// The last anomaly kept gives its place to the count, hence the +1: itself
+	// is one of those that were not kept.
 	if o.more > 0 {
 		o.m.Anomalies[len(o.m.Anomalies)-1] = decode.Anomaly{
 			Kind: decode.AnomalyLimit, Dir: o.m.Dir,
@@ -215,6 +228,8 @@ func (r *registry) wasReset(id uint32, dir decode.Dir) bool {
 	return false
 }
 
+// noteReset remembers the last resets only. After more of them a late frame is
+// reported that need not be: noise, against memory without a bound.
 func (r *registry) noteReset(id uint32, by decode.Dir) {
 	r.reset[r.resetAt%len(r.reset)] = resetStream{id, by}
 	r.resetAt++

@@ -15,6 +15,7 @@ import (
 	xhpack "golang.org/x/net/http2/hpack"
 
 	"github.com/NoFear0411/spliff/decode"
+	"github.com/NoFear0411/spliff/decode/decodetest"
 )
 
 // side writes one direction of a conversation. Header blocks come from x/net's
@@ -148,7 +149,7 @@ func word(rng *rand.Rand, n int) string {
 }
 
 // conversation generates n exchanges and what must be decoded of them.
-func conversation(t testing.TB, seed uint64, n int) (pieces []piece, want map[string]decode.Message) {
+func conversation(t testing.TB, seed uint64, n int) (pieces []decodetest.Step, want map[string]decode.Message) {
 	rng := rand.New(rand.NewPCG(seed, 99))
 	cl, sv := newSide(t, rng), newSide(t, rng)
 	cl.out.WriteString(Preface)
@@ -173,13 +174,13 @@ func conversation(t testing.TB, seed uint64, n int) (pieces []piece, want map[st
 				sv.noise()
 			}
 			if rng.IntN(5) == 0 {
-				pieces = append(pieces, piece{dir: c2s, data: cl.bytes()}, piece{dir: s2c, data: sv.bytes()})
+				pieces = append(pieces, decodetest.Step{Dir: c2s, Data: cl.out.String()}, decodetest.Step{Dir: s2c, Data: sv.out.String()})
 				cl.out.Reset()
 				sv.out.Reset()
 			}
 		}
 	}
-	return append(pieces, piece{dir: c2s, data: cl.bytes()}, piece{dir: s2c, data: sv.bytes()}), want
+	return append(pieces, decodetest.Step{Dir: c2s, Data: cl.out.String()}, decodetest.Step{Dir: s2c, Data: sv.out.String()}), want
 }
 
 // message draws a message and returns the steps that write it.
@@ -268,9 +269,9 @@ func TestGapsAnywhere(t *testing.T) {
 	for seed := range uint64(60) {
 		pieces, want := conversation(t, seed%10, 25)
 		rng := rand.New(rand.NewPCG(seed, 5))
-		var data [2][]byte
+		var data [2]string
 		for _, p := range pieces {
-			data[p.dir] = append(data[p.dir], p.data...)
+			data[p.Dir] += p.Data
 		}
 		dir := decode.Dir(rng.IntN(2))
 		all := data[dir]
@@ -278,11 +279,11 @@ func TestGapsAnywhere(t *testing.T) {
 		n := 1 + rng.IntN(3000)
 		gap := n
 		if seed%3 == 0 {
-			gap = -1
+			gap = decodetest.Unknown
 		}
-		cut := []piece{
-			{dir: dir, data: all[:from]}, {dir: dir, gap: gap}, {dir: dir, data: all[min(from+n, len(all)):]},
-			{dir: dir.Other(), data: data[dir.Other()]},
+		cut := []decodetest.Step{
+			{Dir: dir, Data: all[:from]}, {Dir: dir, Gap: gap}, {Dir: dir, Data: all[min(from+n, len(all)):]},
+			{Dir: dir.Other(), Data: data[dir.Other()]},
 		}
 		late := false
 		for _, m := range runCuts(t, cut, options{}, seed+2) {
