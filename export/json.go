@@ -295,7 +295,7 @@ func protoName(proto string) string {
 	if proto == "HTTP/2" {
 		return "h2"
 	}
-	return strings.ToValidUTF8(strings.ToLower(proto), "?")
+	return strings.ToLower(strings.ToValidUTF8(proto, "?"))
 }
 
 // jsonNetOf orders the addresses by who connected. Without a role the recorded

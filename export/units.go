@@ -8,9 +8,9 @@ func (s *screen) latency(ns int64) {
 	switch {
 	case ns < 1e3:
 		s.buf = fmt.Appendf(s.buf, "%dns", ns)
-	case ns < 1e6:
+	case ns < 999_950: // what would be written as 1000.0us is 1.00ms
 		s.buf = fmt.Appendf(s.buf, "%.1fus", float64(ns)/1e3)
-	case ns < 1e9:
+	case ns < 999_995_000:
 		s.buf = fmt.Appendf(s.buf, "%.2fms", float64(ns)/1e6)
 	default:
 		s.buf = fmt.Appendf(s.buf, "%.2fs", float64(ns)/1e9)
@@ -41,16 +41,20 @@ func (s *screen) duration(ns int64) {
 	}
 }
 
-// size writes a number of bytes in at most 9 cells.
+// size writes a number of bytes in at most 7 cells, with three digits that count.
 func (s *screen) size(n uint64) {
-	switch {
-	case n < 1<<10:
+	if n < 1<<10 {
 		s.buf = fmt.Appendf(s.buf, "%d B", n)
-	case n < 1<<20:
-		s.buf = fmt.Appendf(s.buf, "%.1fKiB", float64(n)/(1<<10))
-	case n < 1<<30:
-		s.buf = fmt.Appendf(s.buf, "%.1fMiB", float64(n)/(1<<20))
-	default:
-		s.buf = fmt.Appendf(s.buf, "%.1fGiB", float64(n)/(1<<30))
+		return
 	}
+	v, unit := float64(n)/(1<<10), 0
+	// 1023.95 would be written as 1024.0: it is the next unit's 1.
+	for units := "KMGTPE"; v >= 1023.5 && unit < len(units)-1; unit++ {
+		v /= 1 << 10
+	}
+	format := "%.1f%ciB"
+	if v >= 99.95 {
+		format = "%.0f%ciB"
+	}
+	s.buf = fmt.Appendf(s.buf, format, v, "KMGTPE"[unit])
 }

@@ -25,7 +25,7 @@ func TestUnits(t *testing.T) {
 		s.size(n)
 		got = append(got, string(s.buf))
 	}
-	if d := cmp.Diff([]string{"0 B", "1023 B", "4.1KiB", "3.0MiB", "5120.0GiB"}, got); d != "" {
+	if d := cmp.Diff([]string{"0 B", "1023 B", "4.1KiB", "3.0MiB", "5.0TiB"}, got); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
 	}
 	for ns := int64(1); ns < 1<<61; ns *= 3 {
@@ -43,7 +43,7 @@ func TestUnitEdges(t *testing.T) {
 		1_000_000:            {"1.00ms", "1.0ms"},
 		99_949_999:           {"99.95ms", "99.9ms"},
 		100_000_000:          {"100.00ms", "100ms"},
-		999_999_999:          {"1000.00ms", "999ms"},
+		999_999_999:          {"1.00s", "999ms"},
 		10_000_000_000:       {"10.00s", "10.0s"},
 		100_000_000_000:      {"100.00s", "1m40s"},
 		3_599_999_999_999:    {"3600.00s", "59m59s"},
@@ -64,10 +64,21 @@ func TestUnitEdges(t *testing.T) {
 			t.Errorf("%d ns in ASCII: %s, want %s", ns, got, want)
 		}
 	}
-	for n, want := range map[uint64]string{1: "1 B", 1 << 10: "1.0KiB", 1<<20 - 1: "1024.0KiB", 1 << 20: "1.0MiB", 1<<30 - 1: "1024.0MiB", 1 << 30: "1.0GiB"} {
+	for n, want := range map[uint64]string{1: "1 B", 1 << 10: "1.0KiB", 1<<20 - 1: "1.0MiB", 1 << 20: "1.0MiB", 1<<30 - 1: "1.0GiB", 1 << 30: "1.0GiB", 150000: "146KiB", 102348: "99.9KiB", 102349: "100KiB", 1<<64 - 1: "16.0EiB"} {
 		var s screen
 		if s.size(n); string(s.buf) != want {
 			t.Errorf("%d bytes: %s, want %s", n, s.buf, want)
+		}
+	}
+}
+
+// TestSizeWidth: the column of the table is as wide as the widest size.
+func TestSizeWidth(t *testing.T) {
+	for n := uint64(1); n < 1<<63; n += n/16 + 1 {
+		var s screen
+		s.size(n)
+		if len(s.buf) > widthSize {
+			t.Fatalf("%d bytes: %q is wider than %d", n, s.buf, widthSize)
 		}
 	}
 }
