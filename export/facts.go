@@ -2,6 +2,7 @@ package export
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,7 +29,9 @@ func header(m *decode.Message, name string) string {
 func urlOf(m *decode.Message, c *replay.Conn) string {
 	host := m.Authority
 	if host == "" {
-		if a := serverAddr(c); a.IsValid() {
+		if unknownFields(m) {
+			host = "‹unknown›" // it was sent, in a header table we do not have
+		} else if a := serverAddr(c); a.IsValid() {
 			host = a.String()
 		} else {
 			host = "?"
@@ -53,6 +56,10 @@ func urlOf(m *decode.Message, c *replay.Conn) string {
 		sep = "/" // "*", or nothing at all
 	}
 	return scheme + "://" + host + sep + m.Target
+}
+
+func unknownFields(m *decode.Message) bool {
+	return slices.ContainsFunc(m.Header, func(f decode.Field) bool { return f.Unknown })
 }
 
 // serverAddr is the remote end unless the process is known to be the server.

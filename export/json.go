@@ -255,7 +255,7 @@ func jsonExchangeOf(x *replay.Exchange, o JSONOptions) *jsonExchange {
 	c, t := x.Conn, timingOf(x)
 	j := &jsonExchange{
 		V: JSONVersion, ID: x.ID,
-		Time: time.Unix(0, t.begin).UTC().Format(time.RFC3339Nano),
+		Time: time.Unix(0, t.begin).UTC().Format(timeFormat),
 		Dur:  elapsed(t.total), TTFB: elapsed(t.ttfb),
 		Timing: jsonTiming{elapsed(t.send), elapsed(t.wait), elapsed(t.recv)},
 		Conn:   c.ID,

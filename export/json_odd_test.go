@@ -49,7 +49,7 @@ func TestJSONOddCases(t *testing.T) {
 		{"no path", func(x *replay.Exchange) { x.Request.Target = "*" }, JSONOptions{},
 			map[string]any{"req.path": "*", "req.query": nil, "req.url": "https://ifconfig.io/*"}},
 		{"no request", func(x *replay.Exchange) { x.Request = nil }, JSONOptions{},
-			map[string]any{"req": nil, "ttfb": nil, "timing.send": nil, "timing.wait": nil, "dur": json.Number("0.00129"), "time": "2026-01-12T11:11:59.639Z"}},
+			map[string]any{"req": nil, "ttfb": nil, "timing.send": nil, "timing.wait": nil, "dur": json.Number("0.00129"), "time": "2026-01-12T11:11:59.639000000Z"}},
 		{"pending", func(x *replay.Exchange) { x.Response, x.Pending = nil, true }, JSONOptions{},
 			map[string]any{"resp": nil, "dur": nil, "timing.receive": nil, "timing.send": json.Number("0.0000631")}},
 		{"bodies left out", func(*replay.Exchange) {}, JSONOptions{NoBodies: true},
@@ -71,7 +71,7 @@ func TestJSONOddCases(t *testing.T) {
 		{"HTTP/1", func(x *replay.Exchange) { x.Response.Proto, x.Response.Stream = "HTTP/1.1", 0 }, JSONOptions{},
 			map[string]any{"proto": "http/1.1", "stream": nil, "req.proto": "HTTP/2"}},
 		{"times that are not known", func(x *replay.Exchange) { x.Request.Begin, x.Response.Begin = 0, 0 }, JSONOptions{},
-			map[string]any{"time": "1970-01-01T00:00:00Z", "dur": nil, "ttfb": nil, "timing.send": nil, "timing.wait": nil, "timing.receive": nil}},
+			map[string]any{"time": "1970-01-01T00:00:00.000000000Z", "dur": nil, "ttfb": nil, "timing.send": nil, "timing.wait": nil, "timing.receive": nil}},
 	}
 	for _, tt := range tests {
 		c, q, r := readmeH2(t)

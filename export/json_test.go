@@ -48,7 +48,7 @@ func TestJSON(t *testing.T) {
 	c, q, r := readmeH2(t)
 	q.Target = "/a?b=<c>"
 	r.Header = r.Header[1:2]
-	want := `{"v":1,"id":3,"time":"2026-01-12T11:11:59.346Z","dur":0.29429,"ttfb":0.293,` +
+	want := `{"v":1,"id":3,"time":"2026-01-12T11:11:59.346000000Z","dur":0.29429,"ttfb":0.293,` +
 		`"timing":{"send":0.0000631,"wait":0.2929369,"receive":0.00129},"proto":"h2","stream":1,"conn":2,"exchange":1,` +
 		`"req":{"method":"GET","url":"https://ifconfig.io/a?b=\u003cc\u003e","target":"/a?b=\u003cc\u003e","scheme":"https","host":"ifconfig.io","path":"/a","query":"b=\u003cc\u003e",` +
 		`"proto":"HTTP/2","header":[["user-agent","curl/8.15.0"],["accept","*/*"]],"size":0},` +

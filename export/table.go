@@ -277,7 +277,7 @@ func (t *table) line(x *replay.Exchange) {
 	s, tm := &t.s, timingOf(x)
 	s.number(x.ID)
 	s.own("\t")
-	s.buf = time.Unix(0, tm.begin).UTC().AppendFormat(s.buf, time.RFC3339Nano)
+	s.buf = time.Unix(0, tm.begin).UTC().AppendFormat(s.buf, timeFormat)
 	s.own("\t")
 	s.captured(x.Conn.Proc.Comm)
 	s.own("/")

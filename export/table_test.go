@@ -55,12 +55,12 @@ func TestTable(t *testing.T) {
 
 func TestTabSeparated(t *testing.T) {
 	want := "ID\tTIME\tPROCESS\tMETHOD\tSTATUS\tTYPE\tSIZE\tMS\tURL\tFLAGS\n" +
-		"1\t2026-01-12T11:11:59.346Z\tcurl/403410\tGET\t200\ttext\t15\t294.290\thttps://ifconfig.io/\t\n" +
-		"2\t2026-01-12T11:12:00.346Z\tnginx/812\tPOST\t503\tjson\t84\t1204.000\thttps://api.example.com/v1/orders\tgap\n" +
-		"3\t2026-01-12T11:12:01.346Z\tnginx/812\tGET\t-\t-\t-\t-\thttps://api.example.com/v1/slow\tpending\n" +
-		"4\t2026-01-12T11:12:01.346Z\tnginx/812\tGET\t-\t-\t-\t-\thttps://api.example.com/v1/slow\tno-response\n" +
-		"5\t2026-01-12T11:12:01.346Z\tnginx/812\tGET\t200/13\tgrpc\t310\t41.000\thttps://api.example.com/v1/slow\t\n" +
-		"12345\t2026-01-12T11:12:00.346Z\tnginx/812\t-\t503\tjson\t84\t1204.000\t-\tno-request\n"
+		"1\t2026-01-12T11:11:59.346000000Z\tcurl/403410\tGET\t200\ttext\t15\t294.290\thttps://ifconfig.io/\t\n" +
+		"2\t2026-01-12T11:12:00.346000000Z\tnginx/812\tPOST\t503\tjson\t84\t1204.000\thttps://api.example.com/v1/orders\tgap\n" +
+		"3\t2026-01-12T11:12:01.346000000Z\tnginx/812\tGET\t-\t-\t-\t-\thttps://api.example.com/v1/slow\tpending\n" +
+		"4\t2026-01-12T11:12:01.346000000Z\tnginx/812\tGET\t-\t-\t-\t-\thttps://api.example.com/v1/slow\tno-response\n" +
+		"5\t2026-01-12T11:12:01.346000000Z\tnginx/812\tGET\t200/13\tgrpc\t310\t41.000\thttps://api.example.com/v1/slow\t\n" +
+		"12345\t2026-01-12T11:12:00.346000000Z\tnginx/812\t-\t503\tjson\t84\t1204.000\t-\tno-request\n"
 	got := tableOf(t, TableOptions{Header: true}, listItems(t)...)
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("(-want +got):\n%s", d)

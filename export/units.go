@@ -2,6 +2,9 @@ package export
 
 import "fmt"
 
+// timeFormat is RFC 3339 with all nine digits, so that times sort as text.
+const timeFormat = "2006-01-02T15:04:05.000000000Z07:00"
+
 // latency writes a duration as the live view always has: the unit changes, the
 // number of decimals with it.
 func (s *screen) latency(ns int64) {

@@ -310,11 +310,8 @@ func (e *Engine) pushConnEnd(ev *format.Event) error {
 // cleanEnd reports whether the connection's own end was seen, so that a body
 // delimited by it is complete. After EndReuse bytes may have gone by unseen.
 func cleanEnd(end format.ConnEnd) bool {
-	switch end.Reason {
-	case format.EndFree, format.EndExit, format.EndExec:
-		return true
-	}
-	return end.Shutdown
+	// A process may exit in the middle of a body: only its own close says it was whole.
+	return end.Reason == format.EndFree || end.Shutdown
 }
 
 // end stops following f. Its state is freed by its worker, after the last op.

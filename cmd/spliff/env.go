@@ -13,6 +13,8 @@ import (
 
 	"golang.org/x/term"
 
+	"github.com/NoFear0411/spliff/export"
+
 	"github.com/NoFear0411/spliff/record"
 )
 
@@ -79,7 +81,8 @@ func isTerminal(stream any) bool {
 
 // say writes one line of talk to stderr. Its error has nowhere to go.
 func (e *env) say(format string, args ...any) {
-	fmt.Fprintf(e.stderr, format+"\n", args...)
+	// Names and paths in it are not ours: they may hold what a terminal obeys.
+	fmt.Fprintln(e.stderr, export.Escape(fmt.Sprintf(format, args...)))
 }
 
 // colour decides whether to colour stdout. The order, first hit wins, is that

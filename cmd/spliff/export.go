@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -69,6 +70,9 @@ func runExport(ctx context.Context, e *env, name string, o *exportOptions) error
 	default:
 		return usagef("unknown format %q: use pcapng or json", o.format)
 	}
+	if sameFile(name, o.out) {
+		return usagef("%s is both the session and the output: it would be lost", name)
+	}
 	out, err := e.createOutput(o.out, o.force)
 	if err != nil {
 		return err
@@ -91,7 +95,7 @@ func runExport(ctx context.Context, e *env, name string, o *exportOptions) error
 // sink returns the writer of the chosen format.
 func (o *exportOptions) sink(out *output) export.Sink {
 	if o.format == "json" {
-		return export.NewJSON(out, export.JSONOptions{})
+		return export.Decoded(export.NewJSON(out, export.JSONOptions{}), replay.ItemExchange, int(o.maxBody))
 	}
 	return pcapng.New(out, pcapng.Options{})
 }
@@ -106,4 +110,14 @@ func (in *input) print(ctx context.Context, e *env, o replay.Options, sink expor
 		err = ferr
 	}
 	return err
+}
+
+// sameFile tells whether two names lead to one file.
+func sameFile(a, b string) bool {
+	fa, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	fb, err := os.Stat(b)
+	return err == nil && os.SameFile(fa, fb)
 }

@@ -2,8 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 
 	"github.com/NoFear0411/spliff/decode"
+	"github.com/NoFear0411/spliff/export"
 	"github.com/NoFear0411/spliff/replay"
 )
 
@@ -32,11 +35,18 @@ func runExtract(ctx context.Context, e *env, name string, ids idSet, o *showOpti
 	}
 	defer in.close()
 	sink := &extractSink{e: e, out: out, response: o.extract == "response"}
-	if err := in.pick(ctx, e, engine, ids, sink); err != nil {
+	err = in.pick(ctx, e, engine, ids, export.Decoded(sink, replay.ItemExchange, int(o.maxBody)))
+	var exit exitError
+	damaged := errors.As(err, &exit) && exit.code == exitDamaged
+	if err != nil && !damaged {
 		return err
 	}
-	if err := out.finish(); err != nil {
+	// Damage elsewhere in the session takes nothing from a body that was found.
+	if damaged && !sink.found {
 		return err
+	}
+	if ferr := out.finish(); ferr != nil || damaged {
+		return errors.Join(ferr, err)
 	}
 	// The file stays, for what is in it is true; the code tells scripts that it
 	// is not the body that was sent.
@@ -51,6 +61,7 @@ type extractSink struct {
 	e        *env
 	out      *output
 	response bool
+	found    bool // the exchange was there and has the half asked for
 	partial  bool // the body written is not the body sent
 }
 
@@ -64,8 +75,9 @@ func (s *extractSink) Item(it *replay.Item) error {
 		m, what = it.Exchange.Response, "response"
 	}
 	if m == nil {
-		return exitError{exitNegative, usagef("exchange %d has no %s", it.Exchange.ID, what)}
+		return exitError{exitNegative, fmt.Errorf("exchange %d has no %s", it.Exchange.ID, what)}
 	}
+	s.found = true
 	for _, why := range partial(m) {
 		s.partial = true
 		s.e.say("spliff: show: the %s body of exchange %d is not whole: %s", what, it.Exchange.ID, why)

@@ -8,17 +8,31 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/NoFear0411/spliff/record"
 )
 
 func TestSecondSignal(t *testing.T) {
 	te := newTestEnv()
+	var at atomic.Int64
+	at.Store(1)
+	te.now = func() time.Time { return time.Unix(0, at.Load()) }
 	ctx, stop := te.recording(context.Background())
 	te.sig <- os.Interrupt
 	<-ctx.Done()
+	te.sig <- os.Interrupt // the same wish, sent to the group too
+	at.Add(int64(oneWish) - 1)
+	te.sig <- os.Interrupt
+	select {
+	case <-te.exits:
+		t.Error("two signals of one moment ended the process")
+	case <-time.After(50 * time.Millisecond):
+	}
+	at.Add(1)
 	te.sig <- os.Interrupt
 	if code := <-te.exits; code != exitInterrupted {
 		t.Errorf("exit %d, want %d", code, exitInterrupted)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"runtime"
 
 	"github.com/spf13/pflag"
@@ -9,6 +10,9 @@ import (
 	"github.com/NoFear0411/spliff/export"
 	"github.com/NoFear0411/spliff/replay"
 )
+
+// maxWorkers is beyond what any machine gains from; each costs memory.
+const maxWorkers = 256
 
 // defaultBody is how much of a body is kept for printing and exporting.
 const defaultBody = 32 << 20
@@ -38,6 +42,8 @@ func (f *engineFlags) workers() (int, error) {
 		return 0, usagef("-t %d: give a number of workers, 0 for none, -1 for one per CPU", f.threads)
 	case f.threads == -1:
 		return runtime.GOMAXPROCS(0), nil
+	case f.threads > maxWorkers:
+		return 0, usagef("-t %d: at most %d workers", f.threads, maxWorkers)
 	}
 	return f.threads, nil
 }
@@ -49,7 +55,7 @@ func (f *engineFlags) options(bodies bool) (replay.Options, error) {
 	// that -b adds text and changes none.
 	limits := decode.Limits{Body: -1}
 	if bodies {
-		limits.Body, limits.Content = int(f.maxBody), int(f.maxBody)
+		limits.Body = int(f.maxBody) // content codings are removed by export.Decoded
 	}
 	if limits.Body == 0 {
 		limits.Body = -1 // 0 would mean the default
@@ -101,6 +107,14 @@ func (f *textFlags) register(fs *pflag.FlagSet) {
 
 // engine returns the engine's options for this output.
 func (f *textFlags) engine() (replay.Options, error) { return f.options(f.bodies || f.hex) }
+
+// printer returns the sink that prints messages to w.
+func (f *textFlags) printer(w io.Writer, o export.TextOptions) export.Sink {
+	if !o.Bodies {
+		return export.NewText(w, o)
+	}
+	return export.Decoded(export.NewText(w, o), replay.ItemMessage, int(f.maxBody))
+}
 
 // text returns the printer's options.
 func (f *textFlags) text(e *env) (export.TextOptions, error) {

@@ -48,6 +48,15 @@ func newRecordCmd(e *env) *cobra.Command {
 		Long:    recordLong + exitStatus,
 		GroupID: "record",
 		Args: func(cmd *cobra.Command, args []string) error {
+			if cmd.ArgsLenAtDash() == 0 && len(args) == 0 {
+				return usagef("no command after --: without it every process would be recorded")
+			}
+			if cmd.Flags().Changed("output") && o.out == "" {
+				return usagef("-o is empty: give a file, or - for stdout")
+			}
+			if cmd.Flags().Changed("for") && o.limit <= 0 {
+				return usagef("--for %s: give a positive duration", o.limit)
+			}
 			if len(args) > 0 && cmd.ArgsLenAtDash() != 0 {
 				return usagef("unexpected %q: a command to record goes after --", args[0])
 			}

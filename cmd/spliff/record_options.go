@@ -57,8 +57,10 @@ func (o *recordOptions) check(e *env) error {
 	if o.ring < minRing {
 		return usagef("--ring %s is too small: at least 256KiB", &o.ring)
 	}
-	if o.limit < 0 {
-		return usagef("--for %s: give a positive duration", o.limit)
+	for _, c := range o.comms {
+		if len(c) == 0 || len(c) > 15 {
+			return usagef("--comm %q: the kernel keeps 1 to 15 bytes of a process name", c)
+		}
 	}
 	if o.prints() {
 		// Text flags are checked now, not when everything is attached.
@@ -119,19 +121,27 @@ func withLimit(ctx context.Context, limit time.Duration) (context.Context, conte
 	return context.WithTimeoutCause(ctx, limit, errLimit)
 }
 
-// recording returns a context that ends with the first signal. A second signal
+// oneWish is the time within which several signals mean one.
+const oneWish = 500 * time.Millisecond
+
+// recording returns a context that ends with the first signal. A later signal
 // ends the process.
 func (e *env) recording(ctx context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	c, stop := e.signals()
 	done := make(chan struct{})
 	go func() {
-		for seen := 0; ; seen++ {
+		var first time.Time
+		for {
 			select {
 			case <-done:
 				return
 			case s := <-c:
-				if seen > 0 {
+				// timeout(1) and closing shells signal the process and then its group: that is one wish.
+				switch now := e.now(); {
+				case first.IsZero():
+					first = now
+				case now.Sub(first) >= oneWish:
 					e.say("spliff: record: %s again: ended at once, the last second may be missing", signalName(s))
 					e.exit(exitInterrupted)
 				}

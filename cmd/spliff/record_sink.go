@@ -79,7 +79,7 @@ func newRecordSink(e *env, o *recordOptions, out *output, info format.Session) (
 		return nil, err
 	}
 	s.screen = e.stdoutOutput()
-	s.text = export.NewText(s.screen, text)
+	s.text = o.printer(s.screen, text)
 	s.engine = replay.New(engine, s.text.Item)
 	return s, nil
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/NoFear0411/spliff/export"
+	"github.com/NoFear0411/spliff/replay"
 )
 
 const showLong = `List the exchanges of a session, or show some of them in full.
@@ -98,15 +99,18 @@ func runShow(ctx context.Context, e *env, name string, ids idSet, o *showOptions
 	defer in.close()
 
 	// The four forms of show differ in the sink alone: one decoder stands before all.
+	whole := func(s export.Sink) export.Sink {
+		return export.Decoded(s, replay.ItemExchange, int(o.maxBody))
+	}
 	switch terminal := e.terminal(e.stdout); {
 	case o.json && len(ids) == 0:
-		return in.print(ctx, e, engine, export.NewJSON(out, export.JSONOptions{}))
+		return in.print(ctx, e, engine, whole(export.NewJSON(out, export.JSONOptions{})))
 	case o.json:
-		return in.pick(ctx, e, engine, ids, export.NewJSON(out, export.JSONOptions{}))
+		return in.pick(ctx, e, engine, ids, whole(export.NewJSON(out, export.JSONOptions{})))
 	case len(ids) > 0:
-		return in.pick(ctx, e, engine, ids, &detailSink{out: out, o: export.TextOptions{
+		return in.pick(ctx, e, engine, ids, whole(&detailSink{out: out, o: export.TextOptions{
 			Bodies: true, Hex: o.hex, Latency: true, Handshakes: true, Color: colour, ASCII: e.ascii(),
-		}})
+		}}))
 	default:
 		list := &listSink{Sink: export.NewTable(out, export.TableOptions{
 			Terminal: terminal, Width: e.width(), Header: o.header || terminal, Color: colour, ASCII: e.ascii(),
