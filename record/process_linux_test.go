@@ -340,3 +340,27 @@ func TestSinkError(t *testing.T) {
 		t.Errorf("got %v, want the sink's error", err)
 	}
 }
+
+// TestPIDGone: a recording of processes by number ends when they have.
+func TestPIDGone(t *testing.T) {
+	needCapture(t)
+	cmd := exec.Command("sleep", "0.5")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go cmd.Wait()
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	s, err := Open(ctx, Options{PIDs: []uint32{uint32(cmd.Process.Pid)}, Live: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	l := newTally(t)
+	if err := s.Run(ctx, l); err != nil || ctx.Err() != nil {
+		t.Fatalf("%v, %v", err, ctx.Err())
+	}
+	if l.end == nil || l.end.Reason != "processes exited" {
+		t.Errorf("END %+v", l.end)
+	}
+}

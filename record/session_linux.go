@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -46,6 +47,7 @@ type Session struct {
 	scans   chan uint32 // processes whose mappings changed
 	fresh   chan Target // libraries probed since Run began
 	clockAt time.Time
+	looked  time.Time        // when the processes were last looked for
 	told    bpf.SpliffCounts // losses already in the session
 	missed  uint64
 }
@@ -293,7 +295,7 @@ func (s *Session) Run(ctx context.Context, sink Sink) error {
 			s.ring.wait(wait)
 		}
 		_, exited := s.ChildExit()
-		done := ctx.Err() != nil || exited
+		done := ctx.Err() != nil || exited || s.alone()
 		if done {
 			if err := s.k.stop(); err != nil {
 				return err
@@ -305,6 +307,16 @@ func (s *Session) Run(ctx context.Context, sink Sink) error {
 			return err
 		}
 	}
+}
+
+// alone reports that every process that was asked for by number is gone. It looks
+// once a second at most.
+func (s *Session) alone() bool {
+	if len(s.o.PIDs) == 0 || time.Since(s.looked) < time.Second {
+		return false
+	}
+	s.looked = time.Now()
+	return !slices.ContainsFunc(s.o.PIDs, s.libs.proc.exists)
 }
 
 // begin emits what stands at the start of every session.
@@ -384,8 +396,10 @@ func (s *Session) finish(ctx context.Context, now *bpf.SpliffEvHdr) error {
 	end := format.End{Events: s.t.seq, Bytes: st.Bytes, LostEvents: st.LostEvents, LostBytes: st.LostBytes}
 	if err := context.Cause(ctx); err != nil {
 		end.Reason = err.Error()
-	} else {
+	} else if _, ok := s.ChildExit(); ok {
 		end.Reason = "command exited"
+	} else {
+		end.Reason = "processes exited"
 	}
 	return s.t.emit(format.TypeEnd, now, nil, end.AppendTo(nil))
 }

@@ -12,7 +12,7 @@ import (
 
 // DefaultMaxConns is the number of connections followed at once when
 // [Options.MaxConns] is 0.
-const DefaultMaxConns = 1 << 18
+const DefaultMaxConns = 1 << 16
 
 // ErrClosed is returned by a call on an [Engine] that was closed.
 var ErrClosed = errors.New("engine is closed")

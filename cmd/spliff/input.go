@@ -99,6 +99,9 @@ func (in *input) verdict(e *env, sum replay.Summary, toEnd bool) error {
 	for _, d := range damage {
 		e.say("spliff: %s: %s", in.name, d)
 	}
+	for _, l := range losses(sum) {
+		e.say("spliff: %s: %s", in.name, l)
+	}
 	if toEnd && !sum.Closed {
 		e.say("spliff: %s: the recording was not closed in order: it is still running, was killed, or the file is cut", in.name)
 	}
@@ -136,4 +139,24 @@ func (e *env) interruptible(ctx context.Context, patient bool, abort func()) (co
 	}()
 	var once sync.Once
 	return ctx, func() { once.Do(func() { stop(); close(done); cancel() }) }
+}
+
+// losses says what the engine could not show, or not whole: the recording's own
+// losses first, then what is odd about the session.
+func losses(sum replay.Summary) []string {
+	var said []string
+	add := func(n uint64, format string, args ...any) {
+		if n > 0 {
+			said = append(said, fmt.Sprintf(format, args...))
+		}
+	}
+	add(sum.Gaps, "%s missing in %s, marked where they are", count(sum.LostBytes, "byte"), count(sum.Gaps, "gap"))
+	if sum.Gaps == 0 {
+		add(sum.Drops, "the recorder counted %s of something it could not record (replay shows them)", count(sum.Drops, "loss"))
+	}
+	add(sum.Late, "%s came after the end of their connection and are not shown", count(sum.Late, "byte"))
+	add(sum.Overlap, "%s came twice and are shown once", count(sum.Overlap, "byte"))
+	add(sum.Malformed, "%s could not be understood", count(sum.Malformed, "event"))
+	add(sum.Evicted, "%s open at once were too many to follow; the oldest are cut", count(sum.Evicted, "connection"))
+	return said
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -99,5 +100,16 @@ func TestResolveStep(t *testing.T) {
 		if got := resolveStep(root, tt.file, tt.name); (got == "") != tt.ok {
 			t.Errorf("resolveStep(%s, %s) = %q, want ok %v", tt.file, tt.name, got, tt.ok)
 		}
+	}
+}
+
+// TestNoPlaceholder: a README that was not finished says so here.
+func TestNoPlaceholder(t *testing.T) {
+	b, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if bytes.Contains(b, []byte("@@")) {
+		t.Error("README.md holds a placeholder")
 	}
 }

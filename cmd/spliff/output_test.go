@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"github.com/NoFear0411/spliff/record"
+	"github.com/NoFear0411/spliff/replay"
 )
 
 func TestSecondSignal(t *testing.T) {
@@ -173,5 +175,21 @@ func TestNoSymlink(t *testing.T) {
 	}
 	if _, err := os.Lstat(victim); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the file the link points at was made: %v", err)
+	}
+}
+
+func TestLosses(t *testing.T) {
+	got := losses(replay.Summary{Gaps: 1, LostBytes: 7, Drops: 3, Late: 1, Overlap: 2, Malformed: 4, Evicted: 5})
+	want := []string{"7 bytes missing in 1 gap, marked where they are", "1 byte came after the end of their connection and are not shown",
+		"2 bytes came twice and are shown once", "4 events could not be understood",
+		"5 connections open at once were too many to follow; the oldest are cut"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q", got)
+	}
+	if got := losses(replay.Summary{Drops: 2}); len(got) != 1 || !strings.Contains(got[0], "2 losses") {
+		t.Errorf("got %q", got)
+	}
+	if got := losses(replay.Summary{Exchanges: 9}); got != nil {
+		t.Errorf("got %q, want silence", got)
 	}
 }

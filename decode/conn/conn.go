@@ -10,6 +10,10 @@ import (
 // the protocol is not known.
 const maxHeld = 64 << 10
 
+// maxOpeningGaps is how many gaps are held back while the protocol is not known. A
+// connection of nothing but gaps would be looked at anew for each.
+const maxOpeningGaps = 64
+
 // maxOpaqueHead is how much of a chunk an Opaque message shows.
 const maxOpaqueHead = 64
 
@@ -25,6 +29,7 @@ type Conn struct {
 	role   decode.Role
 
 	first [2]opening // by Dir, until decided
+	gaps  int        // while undecided
 	held  []piece    // in order of arrival, until decided
 	bytes int        // in held
 	last  int        // direction of the last bytes of an opaque connection, -1 none
@@ -126,7 +131,8 @@ func (c *Conn) Gap(dst []decode.Message, g decode.Gap) []decode.Message {
 		}
 	}
 	c.held = append(c.held, piece{gap: &g})
-	return c.decide(dst, false)
+	c.gaps++
+	return c.decide(dst, c.gaps > maxOpeningGaps)
 }
 
 // End gives up what is open and appends it to dst. clean says that the

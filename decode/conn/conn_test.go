@@ -211,3 +211,21 @@ func TestOpaqueMessage(t *testing.T) {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 }
+
+// TestGapStorm: a connection of nothing but gaps is decided after a few of them,
+// instead of being held and looked at for ever.
+func TestGapStorm(t *testing.T) {
+	c := New(decode.Limits{})
+	c.Hint(decode.Hint{MidStream: true})
+	var out []decode.Message
+	for i := range 10 * maxOpeningGaps {
+		out = c.Append(out, decode.Chunk{Data: []byte("x"), At: decode.At{Seq: uint64(i)}})
+		out = c.Gap(out, decode.Gap{Len: 5, Known: true, At: decode.At{Seq: uint64(i)}})
+	}
+	if len(c.held) > 4*maxOpeningGaps {
+		t.Errorf("%d pieces held", len(c.held))
+	}
+	if len(out) == 0 {
+		t.Error("nothing was said of any of it")
+	}
+}

@@ -57,6 +57,9 @@ const (
 	server side = 1
 )
 
+// maxUnacked is how much one side sends before the other acknowledges it.
+const maxUnacked = 1 << 29
+
 // stream is one connection being written.
 type stream struct {
 	conn   *replay.Conn
@@ -64,6 +67,7 @@ type stream struct {
 	addr   [2]netip.AddrPort
 	seq    [2]uint32 // next sequence number of each side, running over 2^32
 	next   [2]uint64 // next stream offset of each side
+	acked  [2]uint32 // what each side's peer has acknowledged
 	open   bool
 	h2     bool           // it is HTTP/2: the server waits until the client has spoken
 	lead   *replay.Item   // the client's bytes as long as they are less than the preface
@@ -302,6 +306,11 @@ func (w *Writer) send(s *stream, it *replay.Item) {
 	s.next[from] = it.Data.Off + uint64(len(b))
 	for len(b) > 0 {
 		n := min(len(b), maxSegment)
+		// Two gigabytes without an answer look like a retransmission: half the
+		// sequence space lies behind the last acknowledgement (RFC 9293 §3.4).
+		if s.seq[from]-s.acked[from] > maxUnacked {
+			w.segment(s, 1-from, flagACK, nil, it.Data.Time)
+		}
 		w.segment(s, from, flagPSH|flagACK, b[:n], it.Data.Time)
 		b = b[n:]
 	}
@@ -352,6 +361,7 @@ func (w *Writer) segment(s *stream, from side, flags byte, payload []byte, at in
 	seg := segment{src: s.addr[from], dst: s.addr[to], id: w.id, seq: s.seq[from], flags: flags, payload: payload}
 	if flags&flagACK != 0 {
 		seg.ack = s.seq[to]
+		s.acked[to] = s.seq[to]
 	}
 	s.seq[from] += uint32(len(payload))
 	if flags&(flagSYN|flagFIN) != 0 {

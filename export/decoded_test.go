@@ -1,0 +1,41 @@
+package export
+
+import (
+	"bytes"
+	"compress/gzip"
+	"testing"
+
+	"github.com/NoFear0411/spliff/decode"
+	"github.com/NoFear0411/spliff/replay"
+)
+
+type lastItem struct{ it *replay.Item }
+
+func (l *lastItem) Item(it *replay.Item) error { l.it = it; return nil }
+func (l *lastItem) Close() error               { return nil }
+
+// TestDecoded: codings are removed in what the sink sees, up to the limit, and
+// nowhere else: the message belongs to others too.
+func TestDecoded(t *testing.T) {
+	var z bytes.Buffer
+	w := gzip.NewWriter(&z)
+	w.Write(bytes.Repeat([]byte("text "), 1000))
+	w.Close()
+	m := &decode.Message{Kind: decode.Response, Proto: "HTTP/2", Header: []decode.Field{{Name: "content-encoding", Value: "gzip"}},
+		Body: decode.Body{Data: z.Bytes(), Size: uint64(z.Len())}}
+	var got lastItem
+	s := Decoded(&got, replay.ItemExchange, 100)
+	if err := s.Item(&replay.Item{Kind: replay.ItemExchange, Exchange: &replay.Exchange{Response: m}}); err != nil {
+		t.Fatal(err)
+	}
+	b := got.it.Exchange.Response.Body
+	if len(b.Content) != 100 || !b.ContentCut || string(b.Content[:5]) != "text " {
+		t.Errorf("%d bytes decoded, cut %v", len(b.Content), b.ContentCut)
+	}
+	if m.Body.Content != nil {
+		t.Error("the shared message was changed")
+	}
+	if err := s.Item(&replay.Item{Kind: replay.ItemMessage, Message: m}); err != nil || got.it.Message != m {
+		t.Error("an item of another kind was touched")
+	}
+}
