@@ -178,6 +178,9 @@ func (k *kernel) attach(m *image, lib uint8, sites []site) error {
 				continue
 			}
 			l, err := g.link(m, k.coll.Programs[g.prog], pid)
+			if pid != 0 && (errors.Is(err, os.ErrNotExist) || errors.Is(err, unix.ESRCH)) {
+				return fmt.Errorf("%w: %d", ErrNoProcess, pid) // it ended while we were at it
+			}
 			if err != nil {
 				return kernelError("attach to "+m.path, err)
 			}

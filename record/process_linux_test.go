@@ -344,11 +344,14 @@ func TestSinkError(t *testing.T) {
 // TestPIDGone: a recording of processes by number ends when they have.
 func TestPIDGone(t *testing.T) {
 	needCapture(t)
-	cmd := exec.Command("sleep", "0.5")
+	cmd := exec.Command("cat") // lives until its input ends
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	go cmd.Wait()
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
 	s, err := Open(ctx, Options{PIDs: []uint32{uint32(cmd.Process.Pid)}, Live: true})
@@ -356,6 +359,8 @@ func TestPIDGone(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
+	in.Close()
+	cmd.Wait()
 	l := newTally(t)
 	if err := s.Run(ctx, l); err != nil || ctx.Err() != nil {
 		t.Fatalf("%v, %v", err, ctx.Err())
