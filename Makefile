@@ -44,7 +44,7 @@ generate:
 	$(GO) generate ./bpf
 
 check-generated:
-	@GO=$(GO) .ci/check-generated
+	$(GO) test -count=1 -v -run TestGenerated ./bpf
 
 clean:
 	rm -rf spliff dist
