@@ -33,16 +33,20 @@ ELEMENTS = {
 
 # Payloads with fields at fixed offsets: layout, names (None: reserved).
 FIXED = {
-    3: ("<BB6xQQQQ", ("reason", "shutdown", "written", "read", "lost_written", "lost_read")),
+    3: ("<B?6xQQQQ", ("reason", "shutdown", "written", "read", "lost_written", "lost_read")),
     5: ("<I4x", ("pid",)),
     6: ("<B7xQQQ", ("cause", "events", "bytes", "offset")),
     7: ("<qQ", ("wall", "mono")),
-    15: ("<B7xQ", ("ok", "ns")),
+    15: ("<?7xQ", ("ok", "ns")),
 }
 
 
 class Malformed(Exception):
     """The content is not what its checksums vouch for."""
+
+
+class Short(Malformed):
+    """It ends before it should."""
 
 
 class Unreadable(Exception):
@@ -211,25 +215,24 @@ def with_options(body):
 
 
 def event_at(log, at, near):
-    """Returns the event at an offset of the log (None: unreadable) and the offset behind it."""
-    if len(log) - at < 32:
-        raise Malformed("event header is cut")
+    """Returns the event at an offset of the log and the offset behind it. near is the seq of the event before."""
+    left = len(log) - at
+    if left < 32:
+        raise Short("event header is cut")
     size, typ, hlen, flags, time, conn, tid, seq, cpu, direction, probe = struct.unpack_from("<IBBHQIIIHBB", log, at)
-    if hlen % 2 or hlen < (12 if typ == DATA else 8) or not hlen * 4 <= size <= min(MAX_EVENT, len(log) - at):
+    if not 32 <= size <= MAX_EVENT:
         raise Malformed("event length")
-    body = log[at + hlen * 4:at + size]
-    seq = nearest(near, seq)
-    e = Event(typ, flags, time, conn, tid, seq, cpu, direction, probe, b"")
+    if pad8(size) > left:
+        raise Short("event is cut")
+    if hlen % 2 or not (12 if typ == DATA else 8) <= hlen <= size // 4:
+        raise Malformed("event header length")
+    payload = log[at + hlen * 4:at + size]
+    if flags & OPTIONS:
+        payload = with_options(payload)
+    most = MAX_DEFINITION if typ in (CONN, PROC, PROBE, SESSION) else MAX_PAYLOAD
+    if len(payload) > most:
+        raise Malformed("payload is too long")
+    e = Event(typ, flags & ~OPTIONS, time, conn, tid, nearest(near, seq), cpu, direction, probe, payload)
     if typ == DATA:
         e.offset, e.dur = struct.unpack_from("<QI", log, at + 32)
-    after = at + pad8(size)
-    if after > len(log):
-        raise Malformed("event is not padded")
-    try:
-        e.payload = with_options(body) if flags & OPTIONS else body
-    except Unreadable:
-        return None, after
-    most = MAX_DEFINITION if typ in (CONN, PROC, PROBE, SESSION) else MAX_PAYLOAD
-    if len(e.payload) > most:
-        raise Malformed("payload is too long")
-    return e, after
+    return e, at + pad8(size)

@@ -7,7 +7,7 @@ import frames as fr
 from scan import Chunk, Section, id_set
 
 ENTRY = 104
-SEEK_MAGIC, SEEK_FOOTER = 0x184D2A5E, 0x8F92EAB1
+SEEK_FOOTER = 0x8F92EAB1
 MANY_PROCS = 1024
 ALL = (1 << 64) - 1
 
@@ -31,7 +31,7 @@ def step_back(data, end):
     count, desc = struct.unpack_from("<IB", data, end - 9)
     each = 12 if desc & 0x80 else 8
     at = end - 9 - count * each - 8
-    if at < 0 or fr.magic(data, at) != SEEK_MAGIC or struct.unpack_from("<I", data, at + 4)[0] != end - at - 8:
+    if at < 0 or fr.magic(data, at) != fr.SEEK or struct.unpack_from("<I", data, at + 4)[0] != end - at - 8:
         raise NoFooter("seek table")
     return at
 
@@ -165,16 +165,17 @@ def summarize(events):
             d = e.fields()
             n, lost, size = drop.get(d.get("cause", 0), (0, 0, 0))
             drop[d.get("cause", 0)] = (n + 1, min(ALL, lost + d.get("events", 0)), min(ALL, size + d.get("bytes", 0)))
-    procs = {e.fields().get("pid", 0): e.payload.hex() for e in events if e.type == ev.PROC}
-    probes = {e.fields().get("id", 0): e.payload.hex() for e in events if e.type == ev.PROBE}
+    procs = {e.fields().get("pid", 0): e.payload.hex() for e in events if e.type == ev.PROC and e.payload}
+    probes = {e.fields().get("id", 0): e.payload.hex() for e in events if e.type == ev.PROBE and e.payload}
     out["count"] = [[k, v] for k, v in sorted(count.items())]
     out["drop"] = [[k, *v] for k, v in sorted(drop.items())]
     out["probe"] = [v for _, v in sorted(probes.items())]
     out["proc"] = [v for _, v in sorted(procs.items())][:MANY_PROCS]
     for name, direction in (("written", 1), ("read", 2)):
         out[name] = sum(len(e.payload) for e in new if e.type == ev.DATA and e.dir == direction)
-    out["procs"] = len({e.fields().get("pid", 0) for e in new if e.type == ev.PROC})
-    out["conns"] = len({e.conn for e in new if e.type == ev.CONN})
+    named = {e.fields().get("pid", 0) for e in events if e.type in (ev.PROC, ev.PROC_END, ev.CONN)}
+    out["procs"] = len(named - {0})
+    out["conns"] = len({e.conn for e in events} - {0})
     clocks = [e.fields() for e in new if e.type == ev.CLOCK]
     if clocks:
         out["clocks"] = [c.get(k, 0) for c in (clocks[0], clocks[-1]) for k in ("wall", "mono")]

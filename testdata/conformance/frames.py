@@ -3,7 +3,7 @@
 import struct
 import subprocess
 
-OURS, ZSTD = 0x184D2A53, 0xFD2FB528
+OURS, SEEK, ZSTD = 0x184D2A53, 0x184D2A5E, 0xFD2FB528
 OURS_BYTES = struct.pack("<I", OURS)
 MUST_UNDERSTAND = 1 << 0
 SIZE_LIMITS = {b"SPLI": 1 << 26, b"SPLS": 1 << 20}
@@ -53,6 +53,10 @@ class Frame:
         return fixed_len <= self.fixed_len <= len(self.bytes) - 4
 
 
+def limit_of(tag):
+    return SIZE_LIMITS.get(tag, SIZE_LIMIT if tag in (b"SPLF", b"SPLC", b"SPLT") else UNKNOWN_LIMIT)
+
+
 def magic(data, at):
     return struct.unpack_from("<I", data, at)[0] if at + 4 <= len(data) else None
 
@@ -67,8 +71,7 @@ def frame_at(data, at):
         return None
     size = struct.unpack_from("<I", data, at + 4)[0]
     tag, end = data[at + 8:at + 12], at + 8 + size
-    limit = SIZE_LIMITS.get(tag, SIZE_LIMIT if tag in (b"SPLF", b"SPLC", b"SPLT") else UNKNOWN_LIMIT)
-    if size < 12 or size > limit or end > len(data) or not tag.startswith(b"SPL"):
+    if size < 12 or size > limit_of(tag) or end > len(data) or not tag.startswith(b"SPL"):
         return None
     if crc32c(data[at:end - 4]) != struct.unpack_from("<I", data, end - 4)[0]:
         return None

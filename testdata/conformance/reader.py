@@ -39,12 +39,14 @@ class Reader:
             return
         self.scan = Scan(self.data)
         self.damage = self.scan.damage
-        chunks = [c for s in self.scan.sections for c in s.chunks if c.intact]
+        chunks = [c for s in self.scan.sections for c in s.chunks]
         good = [c for c in chunks if self.is_frame(c)]
         contents = fr.unzstd_chunks([(self.data[c.body:c.end], c.raw_len) for c in good])
         logs = dict(zip((c.at for c in good), contents))
         for s in self.scan.sections:
             self.read_section(s, logs)
+        if not self.events and not any(s.head for s in self.scan.sections):
+            raise ev.Unreadable("not a session")
         self.damage.sort(key=lambda d: d["offset"])
 
     def is_frame(self, c):
@@ -56,67 +58,64 @@ class Reader:
     def read_section(self, s, logs):
         named = False
         for c in s.chunks:
-            if not c.intact:
-                continue
             log = logs.get(c.at)
-            found = self.read_chunk(c, log) if log is not None else None
             if log is None:
-                self.damage.append({"kind": "content", "offset": c.at, "size": c.end - c.at})
+                self.damage.append({"kind": "corrupt", "offset": c.at, "size": c.end - c.at})
                 continue
-            if found and not named and found[0].type != ev.SESSION:
-                self.events.append(self.made(s, found[0].seq))
-            named = named or bool(found)
+            found = self.read_chunk(c, log)
+            if not named and (not found or found[0].type != ev.SESSION):
+                self.events.append(self.made(s))
+            named = True
             self.events += found
-        if not named and not (s.refused and not s.chunks):
-            self.events.append(self.made(s, 0))
+        if not named and s.head and not s.refused:
+            self.events.append(self.made(s))
 
     def read_chunk(self, c, log):
         found, at, near = [], 0, c.first_seq
         try:
-            for _ in range(c.n_events):
+            while at < len(log):
                 e, at = ev.event_at(log, at, near)
-                if e:
-                    found.append(e)
-                    near = e.seq
-            if at != len(log):
-                raise ev.Malformed("events beyond the count")
-        except ev.Malformed:
-            self.damage.append({"kind": "content", "offset": c.at, "size": c.end - c.at})
+                found.append(e)
+                near = e.seq
+            if len(found) != c.n_events:
+                raise ev.Malformed("another number of events")
+        except (ev.Malformed, ev.Unreadable):
+            self.damage.append({"kind": "corrupt", "offset": c.at, "size": c.end - c.at})
         return found
 
-    def made(self, s, seq):
+    def made(self, s):
         """The SESSION event of a section whose own was lost: section 4."""
-        flags = ev.REPEAT if s.file_no else 0
         if not s.head:
-            return ev.Event(ev.SESSION, 0, 0, 0, 0, seq, 0, 0, 0, b"")
+            return ev.Event(ev.SESSION, 0, 0, 0, 0, 0, 0, 0, 0, b"")
+        flags = ev.REPEAT if s.file_no else 0
         return ev.Event(ev.SESSION, flags, s.clock_ns, 0, 0, s.first_seq, 0, 0, 0, s.head.variable())
 
     def read_bare(self):
         """Section 11: the content of all zstd frames is the log."""
-        at, whole = 0, True
-        while at < len(self.data) and whole:
+        at, kind = 0, None
+        while at < len(self.data) and not kind:
             m = fr.magic(self.data, at)
             if fr.is_skippable(m):
                 at += 8 + int.from_bytes(self.data[at + 4:at + 8], "little")
             elif (z := fr.zstd_at(self.data, at)) and z.window <= fr.MAX_WINDOW:
                 at = z.end
             else:
-                whole = False
+                kind = "corrupt" if z else "torn"
         log, ok = fr.unzstd([self.data])
         pos, near = 0, 0
         try:
             while pos < len(log):
                 e, pos = ev.event_at(log, pos, near)
-                if e:
-                    self.events.append(e)
-                    near = e.seq
-        except ev.Malformed:
-            ok = False
-        if not (ok and whole):
-            self.damage.append({"kind": "bare", "offset": at, "size": len(self.data) - at})
+                self.events.append(e)
+                near = e.seq
+        except ev.Short:
+            kind = kind or "torn"
+        except (ev.Malformed, ev.Unreadable):
+            kind = "corrupt"
+        if kind or not ok:
+            self.damage.append({"kind": kind or "corrupt"})
         if not self.events or self.events[0].type != ev.SESSION:
-            self.events = []
-            raise ev.Unreadable("not a session file")
+            raise ev.Unreadable("not a session")
 
 
 def plain(name, identity):

@@ -16,9 +16,9 @@ class Section:
         self.next_chunk = 0
         self.chunks = []
         self.index = self.summary = self.trailer = None
+        self.first_seq = self.clock_ns = self.file_no = self.flags = 0
+        self.uuid = None
         if not head:
-            self.first_seq = self.clock_ns = self.file_no = self.flags = 0
-            self.uuid = None
             return
         self.version = tuple(head.bytes[16:19])
         if self.version[0] > MAJOR:
@@ -47,7 +47,6 @@ class Chunk:
         fits = filter_len + pids_len <= len(var)
         self.conns = id_set(var[:filter_len]) if fits and self.filter_kind == 1 else None
         self.pids = id_set(var[filter_len:filter_len + pids_len]) if fits and pids_len else None
-        self.intact = True
 
 
 def id_set(b):
@@ -88,12 +87,23 @@ class Scan:
     def __init__(self, data):
         self.data, self.sections, self.damage = data, [], []
         self.section = None
+        self.hurt = False     # damage was told since the last intact chunk
+        self.refusal = None   # the damage that a refused section is
         self.walk()
 
-    def tell(self, kind, at, size, **more):
-        self.damage.append({"kind": kind, "offset": at, "size": size, **more})
+    def tell(self, kind, at, size):
+        self.hurt = True
+        self.damage.append({"kind": kind, "offset": at, "size": size})
+
+    def missing(self, at):
+        """Says that something is not there, unless damage just before explains it."""
+        if not self.hurt:
+            self.tell("missing", at, 0)
 
     def open(self, section):
+        if self.refusal:
+            self.refusal["size"] = section.at - self.refusal["offset"]
+        self.refusal = None
         self.section = section
         self.sections.append(section)
 
@@ -101,21 +111,28 @@ class Scan:
         at = 0
         while at < len(self.data):
             at = self.part(at)
+        if self.refusal:
+            self.refusal["size"] = at - self.refusal["offset"]
 
     def part(self, at):
         """Reads what stands at an offset and returns where the next part is expected."""
-        data, m = self.data, fr.magic(self.data, at)
-        if m != fr.OURS and fr.is_skippable(m) and at + 8 <= len(data):
+        data, m, left = self.data, fr.magic(self.data, at), len(self.data) - at
+        if left < 8:
+            return self.lost(at, "torn")
+        if fr.is_skippable(m):
             end = at + 8 + int.from_bytes(data[at + 4:at + 8], "little")
-            return end if end <= len(data) else self.lost(at, at, "torn")
-        if m == fr.ZSTD:
-            z = fr.zstd_at(data, at)
-            if self.section and self.section.refused and z:
-                return z.end
-            return self.lost(at, z.end if z else at, "frame without header")
-        f = fr.frame_at(data, at)
-        if not f:
-            return self.lost(at, at, "header")
+            if m != fr.OURS:
+                return end if end <= len(data) else self.lost(at, "torn")
+            f = fr.frame_at(data, at)
+            if f:
+                return self.frame(f)
+            limit = fr.limit_of(data[at + 8:at + 12]) + 8 if left >= 12 else left
+            return self.lost(at, "torn" if len(data) < end <= at + limit or left < 16 else "corrupt")
+        if m == fr.ZSTD and self.section and self.section.refused and (z := fr.zstd_at(data, at)):
+            return z.end
+        return self.lost(at, "corrupt")
+
+    def frame(self, f):
         if f.tag == b"SPLF":
             return self.file_header(f)
         if self.section and self.section.refused:
@@ -129,72 +146,92 @@ class Scan:
                 setattr(self.section, "index" if f.tag == b"SPLI" else "summary", f)
             return f.end
         if f.flags & fr.MUST_UNDERSTAND:
-            self.refuse("tag %s" % f.tag.decode("latin-1"), f.at)
+            self.refuse(f.at)
         return f.end
 
-    def refuse(self, why, at):
+    def refuse(self, at):
         if not self.section:
             self.open(Section(at=at))
-        self.section.refused = why
-        self.tell("refused", at, 0, needs=why)
+        self.section.refused = True
+        self.tell("version", at, 0)
+        self.refusal = self.damage[-1]
 
-    def lost(self, at, search_from, kind):
+    def lost(self, at, kind):
         """Rules 1, 3 and 6: goes on at the next header, names what is in between."""
-        wanted = lambda f: f.tag == b"SPLF" or not (self.section and self.section.refused)
-        to = fr.search(self.data, max(search_from, at + 1), wanted)
-        self.tell("torn" if to == len(self.data) else kind, at, to - at)
+        refused = self.section and self.section.refused
+        to = fr.search(self.data, at + 1, lambda f: f.tag == b"SPLF" or not refused)
+        if not refused:
+            self.tell("corrupt" if to < len(self.data) else kind, at, to - at)
         return to
 
     def file_header(self, f):
         s = Section(f)
         if not s.refused and not f.fits(80):
-            return self.lost(f.at, f.at, "header")
+            return self.lost(f.at, "corrupt")
         before = self.section
         self.open(s)
         if s.refused:
-            self.tell("refused", f.at, 0, needs=s.refused)
+            self.refuse(f.at)
         elif before and before.uuid == s.uuid and s.flags & MEMBER and s.file_no > before.file_no + 1:
-            self.tell("file missing", f.at, 0, missing=s.file_no - before.file_no - 1)
+            self.tell("missing", f.at, 0)
+        if not s.refused:
+            self.hurt = False
         return f.end
 
     def chunk(self, f):
         if not f.fits(104):
-            return self.lost(f.at, f.at, "header")
+            return self.lost(f.at, "corrupt")
         c = Chunk(f, self.section)
         if c.raw_len > fr.MAX_RAW or c.comp_len > fr.MAX_COMP:
-            return self.lost(f.at, f.at, "header")
-        s = self.section
-        if not s or c.no < s.next_chunk or s.crc is not None and c.crc_section != s.crc \
-                or s.crc is None and s.chunks and s.chunks[-1].crc_section != c.crc_section:
-            s = c.section = Section(at=f.at)
-            self.open(s)
-            self.tell("file header missing", f.at, 0)
-        if c.no > s.next_chunk:
-            self.tell("chunks missing", f.at, 0, missing=c.no - s.next_chunk)
-        s.next_chunk = c.no + 1
-        s.chunks.append(c)
-        return self.body(c)
-
-    def body(self, c):
-        """Checks the zstd frame behind a chunk header: rules 2 and 3."""
+            end = min(c.end, len(self.data))
+            self.tell("limit", c.at, end - c.at)
+            return end
         data = self.data
         if c.end <= len(data) and fr.crc32c(data[c.body:c.end]) == c.crc:
+            self.place(c)
             return c.end
-        c.intact = False
         if c.end == len(data) or c.end < len(data) and fr.frame_at(data, c.end):
-            self.tell("chunk", c.at, c.end - c.at)
+            self.tell("corrupt", c.at, c.end - c.at)
             return c.end
+        mine = self.section.crc if self.section else None
         to = fr.search(data, c.body, lambda f: f.at >= c.end or
-                       f.tag == b"SPLC" and f.fits(104) and f.u("I", 96) == c.crc_section)
-        self.tell("torn" if c.end > len(data) and to == len(data) else "chunk", c.at, to - c.at)
+                       f.tag == b"SPLC" and f.fits(104) and f.u("I", 96) == mine)
+        self.tell("torn" if c.end > len(data) and to == len(data) else "corrupt", c.at, to - c.at)
         return to
+
+    def place(self, c):
+        """Finds the section of an intact chunk and what is missing before it: rule 5."""
+        s = self.section
+        if not s or c.crc_section != s.crc or c.no < s.next_chunk:
+            self.missing(c.at)
+            s = c.section = Section(at=c.at)
+            s.crc = c.crc_section
+            self.open(s)
+        elif c.no > s.next_chunk:
+            self.missing(c.at)
+        s.next_chunk = c.no + 1
+        s.chunks.append(c)
+        self.hurt = False
 
     def trailer(self, f):
         if not f.fits(112):
-            return self.lost(f.at, f.at, "header")
+            return self.lost(f.at, "corrupt")
         s = self.section
-        if s:
+        if s and s.crc == f.u("I", 96):
             s.trailer = f
             if f.u("I", 88) > s.next_chunk:
-                self.tell("chunks missing", f.at, 0, missing=f.u("I", 88) - s.next_chunk)
-        return f.end
+                self.missing(f.at)
+        seek = f.u("I", 100)
+        return self.seek_table(f.end, seek, f.u("I", 104)) if seek else f.end
+
+    def seek_table(self, at, size, crc):
+        """Steps over the seek table that a trailer speaks of."""
+        data, left = self.data, len(self.data) - at
+        if 0 < left < 8 or left and (fr.magic(data, at) != fr.SEEK or int.from_bytes(data[at + 4:at + 8], "little") + 8 != size):
+            return self.lost(at, "corrupt")
+        end = min(at + size, len(data))
+        if left < size:
+            self.tell("torn", at, left)
+        elif fr.crc32c(data[at:end]) != crc:
+            self.tell("corrupt", at, size)
+        return end
