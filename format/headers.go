@@ -181,13 +181,16 @@ func parseChunkFields(b []byte) chunkHeader {
 // many bytes they take. Sets that do not fit are as good as none.
 func (h *chunkHeader) takeSets(b, rest []byte) int {
 	conns, pids := int(le.Uint16(b[70:])), int(le.Uint16(b[72:]))
-	if h.filter != filterSet || conns+pids > len(rest) {
+	if conns+pids > len(rest) {
 		if h.filter == filterSet {
 			h.filter = 0
 		}
 		return 0
 	}
-	h.connSet = rest[:conns:conns]
-	h.pidSet = rest[conns : conns+pids : conns+pids]
+	// The bytes of a filter that only a later version knows are there all the same.
+	if h.filter == filterSet {
+		h.connSet = rest[:conns:conns]
+		h.pidSet = rest[conns : conns+pids : conns+pids]
+	}
 	return conns + pids
 }

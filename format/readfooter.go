@@ -10,15 +10,16 @@ func (r *Reader) trailer(e envelope, n int) error {
 	tr, ok := parseTrailer(e)
 	s := &r.sect
 	start := r.src.off
-	r.src.skip(n)
 	switch {
 	case !ok:
 		r.note(Damage{start, int64(n), DamageCorrupt, "a trailer without the fields of 1.0"})
+		r.src.skip(n)
 		return nil
 	case s.known && tr.section == s.tag && tr.chunks > s.next:
 		r.absent(missingChunks(s.next, tr.chunks))
 		s.next = tr.chunks
 	}
+	r.src.skip(n)
 	if r.proof != nil {
 		r.proof.trailer(r, &tr, start, n)
 	}
