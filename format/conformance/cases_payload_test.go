@@ -76,7 +76,7 @@ func malformed(v variant) outcome {
 		typ uint8
 		raw []byte
 	}{
-		{typeConn, list(number(1, "", 1), must).raw},                         // an element that must be understood
+		{typeConn, list(number(3, "", 1), must).raw},                         // an element that must be understood
 		{typeConn, list(big).raw},                                            // a PID of 33 bits
 		{typeConn, list(short).raw},                                          // half a number
 		{typeConn, list(unknown(7, "\x01\x00\x05\x00123456789abcdef0")).raw}, // family 5

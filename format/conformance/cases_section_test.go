@@ -125,7 +125,7 @@ func mustUnderstandFrame(v variant) outcome {
 	b := s.bytes()
 	o := outcome{file: b, events: s.parts[s.find("chunk", 0)].events, damage: []damage{lost("version", at, len(b)-at)}, footer: none}
 	if v.footer {
-		o.footer = differs
+		o.footer = may
 	}
 	return o
 }

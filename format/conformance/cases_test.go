@@ -15,6 +15,7 @@ type outcome struct {
 	file   []byte
 	events []event
 	damage []damage
+	lies   []damage
 	footer string // "" for: agrees if the variant has one
 	err    string
 }
@@ -32,14 +33,14 @@ func onlyFooter() []variant { return []variant{{footer: true, seek: true}} }
 
 // What a footer is good for in a file.
 const (
-	agrees  = "agrees"  // the file opens by its end, and that says what a scan says
-	differs = "differs" // the file opens by its end, but not all that it lists is intact
-	none    = "none"    // the file must be scanned
+	agrees = "agrees" // the file opens by its end, and that says what a scan says
+	may    = "may"    // whether it opens by its end depends on how much a reader checks then
+	none   = "none"   // the file must be scanned
 )
 
 // cases are all there are.
 func cases() []testCase {
-	return slices.Concat(plainCases(), growthCases(), payloadCases(), sectionCases(), refusedCases(), damageCases(), brokenCases(), bareCases(), contentCases())
+	return slices.Concat(plainCases(), growthCases(), payloadCases(), sectionCases(), refusedCases(), damageCases(), brokenCases(), bareCases(), contentCases(), lyingCases(), sealedCases())
 }
 
 // whole is the outcome of sections that are as they should be.

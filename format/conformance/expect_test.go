@@ -26,10 +26,13 @@ type expectation struct {
 	Why string `json:"why"`
 	// Error is set if it is no session at all; then the rest is empty.
 	Error string `json:"error,omitempty"`
-	// Footer says whether the file can be opened by its end: "agrees", or not.
+	// Footer says whether the file can be opened by its end: agrees, may or none.
 	Footer string   `json:"footer"`
 	Events []any    `json:"events"`
 	Damage []damage `json:"damage"`
+	// Lies are what headers and footers say that is not so. A reader that compares
+	// them with the events must tell; nothing is lost by them.
+	Lies []damage `json:"lies,omitempty"`
 }
 
 // shownBytes is the most bytes of a payload that are written out.
@@ -126,6 +129,12 @@ func (x expectation) marshal() []byte {
 	}
 	b.WriteString("\n ],\n \"damage\": [")
 	for i, d := range x.Damage {
+		b.WriteString(separator(i) + "  " + compact(d))
+	}
+	for i, d := range x.Lies {
+		if i == 0 {
+			b.WriteString("\n ],\n \"lies\": [")
+		}
 		b.WriteString(separator(i) + "  " + compact(d))
 	}
 	b.WriteString("\n ]\n}\n")

@@ -30,23 +30,23 @@ func (s *section) close() *section {
 	return s
 }
 
-// index makes the SPLI frame. edit, if not nil, may lie in the fixed part of
-// entry i.
-func (s *section) index(edit ...func(i int, entry []byte)) []byte {
+// index makes the SPLI frame.
+func (s *section) index() []byte {
 	var entries []byte
-	count := 0
+	count, no := 0, -1
 	for i, p := range s.parts {
 		if p.kind != "chunk" {
 			continue
 		}
+		no++
 		e := le.AppendUint64(nil, uint64(s.at(i)))
 		e = append(e, p.bytes[16:104]...)
 		e = le.AppendUint32(e, uint32(p.head))
 		e = le.AppendUint32(e, 0)
 		sets := int(le.Uint16(p.bytes[86:])) + int(le.Uint16(p.bytes[88:]))
 		fixed := int(le.Uint16(p.bytes[12:]))
-		for _, change := range edit {
-			change(count, e)
+		if s.lie != nil && !s.lie(no, e) {
+			continue
 		}
 		entries = append(append(entries, s.grown(e)...), padded(p.bytes[fixed:fixed+sets:fixed+sets])...)
 		count++
@@ -88,7 +88,7 @@ func (s *section) summary() []byte {
 			}
 			copy(clocks[16:], e.raw[:16])
 		case typeEnd:
-			end = e.raw
+			end = append([]byte{}, e.raw...)
 		}
 	}
 	var fs []field

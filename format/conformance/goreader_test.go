@@ -11,21 +11,43 @@ import (
 	"github.com/NoFear0411/spliff/format"
 )
 
-// readGo is what the reader of package format makes of a file.
-func readGo(file []byte) (expectation, error) {
-	x := expectation{}
-	r, err := format.NewReader(bytes.NewReader(file), format.ReaderOptions{})
+// readGo is what the reader of package format makes of a file that it reads from
+// its start.
+func readGo(file []byte, o format.ReaderOptions) (expectation, error) {
+	r, err := format.NewReader(bytes.NewReader(file), o)
+	if err != nil {
+		return unread(file, err)
+	}
+	return drain(r)
+}
+
+func drainFrom(file []byte) (expectation, error) { return readGo(file, format.ReaderOptions{}) }
+
+// openGo is what it makes of one that it opens by its end, if it can.
+func openGo(file []byte) (x expectation, indexed bool, err error) {
+	f, err := format.Open(bytes.NewReader(file), int64(len(file)), format.ReaderOptions{})
+	if err != nil {
+		x, err = unread(file, err)
+		return x, false, err
+	}
+	x, err = drain(f.Select(format.Query{}))
+	return x, f.Indexed(), err
+}
+
+// unread is a file that could not be opened.
+func unread(file []byte, err error) (expectation, error) {
 	switch {
 	case errors.Is(err, format.ErrNotSession):
-		x.Error = notSession
-		return x, nil
+		return expectation{Error: notSession}, nil
 	case errors.Is(err, format.ErrVersion):
 		// Nothing in it can be read: to a program that is an error of its own.
-		x.Damage = []damage{lost("version", 0, len(file))}
-		return x, nil
-	case err != nil:
-		return x, err
+		return expectation{Damage: []damage{lost("version", 0, len(file))}}, nil
 	}
+	return expectation{}, err
+}
+
+func drain(r *format.Reader) (expectation, error) {
+	var x expectation
 	for {
 		var ev format.Event
 		if err := r.Next(&ev); err == io.EOF {

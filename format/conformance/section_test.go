@@ -88,6 +88,9 @@ type section struct {
 	tag   uint32 // crc of the file header
 	no    uint32
 	span  int // bytes since the last chunk header, 0: there was none
+
+	// What a lying writer does to index entry i; false leaves it out.
+	lie func(i int, entry []byte) bool
 }
 
 // sectionOptions are what a section says of itself, and what it has that 1.0 does not know.

@@ -75,10 +75,21 @@ def entries(data, head, index):
         c = Chunk(f, None)
         if c.end > index.at or c.crc_section != head.crc or not same_header(copy, c.head, filter_kind):
             raise NoFooter("entry is not as its chunk header")
+        if strangers(data, last, offset) != offset:
+            raise NoFooter("a gap between entries")
         last = c.end
         own = filter_kind != 2
         yield chunk_line(offset, c, id_set(sets[:filter_len]) if own and filter_kind == 1 else c.conns,
                          id_set(sets[filter_len:]) if own and pids_len else c.pids)
+    if strangers(data, last, index.at) != index.at:
+        raise NoFooter("a gap behind the last entry")
+
+
+def strangers(data, at, end):
+    """Steps over skippable frames of others, up to end at most."""
+    while at < end and (m := fr.magic(data, at)) != fr.OURS and fr.is_skippable(m):
+        at += 8 + int.from_bytes(data[at + 4:at + 8], "little")
+    return at
 
 
 def same_header(copy, head, filter_kind):
