@@ -40,6 +40,10 @@ func importTable() []importRule {
 			why:   "a session is read from any io.Reader on any system: no paths, no HTTP, no kernel",
 		},
 		{
+			pkg: "format/conformance", own: nil, other: nil,
+			why: "nothing but tests: the files that say what a reader must do are made without the writer they check",
+		},
+		{
 			pkg: "decode", own: []string{"decode"},
 			other: []string{"golang.org/x/net/http2/hpack", "github.com/klauspost/compress", "github.com/andybalholm/brotli", "github.com/gabriel-vasile/mimetype"},
 			never: pure,

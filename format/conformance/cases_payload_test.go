@@ -13,13 +13,15 @@ func payloadCases() []testCase {
 	}
 }
 
-func allFields(v variant) outcome {
+func allFields(v variant) outcome { return whole(single(v, allFieldsEvents()...)) }
+
+func allFieldsEvents() []event {
 	e := at(4, typeConn, list(number(1, "pid", 101), number(2, "ssl", 0x7f00_dead_beef), number(3, "generation", 2), number(4, "cookie", 1<<63), number(5, "role", 2),
 		yes(6, "mid_stream"), address(7, "local", "10.0.0.1:40000"), address(8, "remote", "[2001:db8::1]:443"), text(9, "alpn", "h2"), number(10, "conflicts", 3)))
 	e.conn, e.tid, e.cpu, e.probe = 1, 102, 65535, 255
 	d := data(6, read, 1<<40, "bytes")
 	d.tid, d.cpu, d.probe, d.dur = 4294967295, 65535, 255, 4294967295
-	return whole(single(v,
+	return []event{
 		at(1, typeProbe, list(number(1, "id", 255), text(2, "library", "openssl"), text(3, "path", "/lib/libssl.so"), text(4, "build_id", "a9394c73"), item(5, "site", "SSL_read+0: symbol"), item(5, "site", "SSL_write+4: x"))),
 		at(2, typeProc, list(number(1, "pid", 101), number(2, "ppid", 1), number(3, "uid", 1000), number(4, "start", 77), text(5, "comm", "curl"), text(6, "exe", "/usr/bin/curl"),
 			item(7, "arg", "curl"), item(7, "arg", "-v"), text(8, "cgroup", "/user.slice"))),
@@ -28,7 +30,8 @@ func allFields(v variant) outcome {
 		at(7, typeDrop, drop(7, 1<<63, 1<<62, 1<<61)).of(1),
 		at(8, typeConnEnd, connEnd(3, true, 1<<40, 1<<41, 5, 6)).of(1),
 		at(9, typeProcEnd, procEnd(101)),
-		at(10, typeEnd, list(text(1, "reason", "rotated"), number(2, "events", 10), number(3, "bytes", 5), number(4, "lost_events", 1<<63), number(5, "lost_bytes", 1<<62), number(6, "next", 1)))))
+		at(10, typeEnd, list(text(1, "reason", "rotated"), number(2, "events", 10), number(3, "bytes", 5), number(4, "lost_events", 1<<63), number(5, "lost_bytes", 1<<62), number(6, "next", 1))),
+	}
 }
 
 func allZero(v variant) outcome {

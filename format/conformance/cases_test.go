@@ -113,7 +113,7 @@ func conversation(v variant, o sectionOptions) *section {
 	s.chunk([]event{started(o), probe(1), proc(2, 101), conn(3, 101), hand, request})
 	gap := at(7, typeDrop, drop(1, 1, 10, 19)).of(1)
 	gap.dir = read
-	over := at(9, typeConnEnd, connEnd(1, true, 36, 29, 0, 10)).of(1)
+	over := at(9, typeConnEnd, connEnd(1, true, 35, 29, 0, 10)).of(1)
 	s.chunk([]event{probe(1).repeated(6), proc(2, 101).repeated(6), conn(3, 101).repeated(6), data(6, read, 0, "HTTP/1.1 200 OK\r\n\r\n"), gap,
 		at(8, typeClock, clock(wallStart+8000, clockStart+8000)), over})
 	s.chunk([]event{proc(2, 101).repeated(10), at(10, typeProcEnd, procEnd(101)), ended(11, 11)})

@@ -43,7 +43,8 @@ func foreign(magic uint32, content string) []byte {
 
 // compress makes one zstd frame as section 5 wants it.
 func compress(raw []byte) []byte {
-	enc, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithSingleSegment(true), zstd.WithEncoderLevel(zstd.SpeedBetterCompression), zstd.WithZeroFrames(true))
+	enc, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithSingleSegment(true), zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithLowerEncoderMem(true),
+		zstd.WithWindowSize(1<<20), zstd.WithZeroFrames(true))
 	if err != nil {
 		panic(err) // options are constant
 	}

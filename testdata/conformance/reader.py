@@ -138,13 +138,13 @@ def lines_of(name, identity, mode):
     data, trouble = plain(name, identity)
     if data is None:
         return [{"skipped": trouble}]
+    if mode == "--index":
+        return footer.from_tail(data)
     r = Reader(data)
     try:
         r.read()
     except ev.Unreadable as e:
         return [{"error": str(e)}]
-    if mode == "--index":
-        return footer.from_tail(data)
     if mode == "--chunks":
         return footer.from_scan(r)
     if trouble:
