@@ -34,6 +34,7 @@ func damageCases() []testCase {
 		{"missing-header", "the file header is not there", plainAndFooter(), without("missing", "header", 0)},
 		{"missing-header-and-chunk", "neither file header nor first chunk are there: a SESSION event without elements is made", onlyPlain(), missingStart},
 		{"missing-header-second", "the file header of the second section is not there", plainAndFooter(), missingSecondHeader},
+		{"missing-chunks-and-header", "a file header whose chunks are not there, then a section without its header", plainAndFooter(), missingMiddle},
 		{"struck-chunk-header", "the header of the second chunk is not there, its zstd frame is", plainAndFooter(), struckHeader},
 		{"junk-before", "bytes of no meaning before all", plainAndFooter(), junk("header", 0)},
 		{"junk-between", "bytes of no meaning between two chunks", plainAndFooter(), junk("chunk", 1)},
@@ -145,6 +146,13 @@ func missingSecondHeader(v variant) outcome {
 	s := talk(v)
 	whole, head := s.bytes(), len(s.parts[0].bytes)
 	return outcome{file: slices.Concat(whole, whole[head:]), events: slices.Concat(s.events(), s.events()), damage: []damage{lost("missing", len(whole), 0)}, footer: none}
+}
+
+func missingMiddle(v variant) outcome {
+	a, b := talk(v), otherSession(v)
+	head := a.parts[0].bytes
+	return outcome{file: slices.Concat(head, b.bytes()[len(b.parts[0].bytes):]), events: append([]event{started(a.opts)}, b.events()...),
+		damage: []damage{lost("missing", len(head), 0)}, footer: none}
 }
 
 func struckHeader(v variant) outcome {

@@ -214,12 +214,12 @@ func TestGoCheck(t *testing.T) {
 func readPython(t *testing.T, args []string, folder string, names []string, ext string) map[string][]json.RawMessage {
 	t.Helper()
 	args = append([]string{"-B", "reader.py"}, args...)
-	rel, err := filepath.Rel(dir, folder)
+	abs, err := filepath.Abs(folder)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range names {
-		args = append(args, filepath.Join(rel, name+ext))
+		args = append(args, filepath.Join(abs, name+ext))
 	}
 	cmd := exec.Command("python3", args...)
 	cmd.Dir = dir

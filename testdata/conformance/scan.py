@@ -204,8 +204,10 @@ class Scan:
         s = self.section
         if not s or c.crc_section != s.crc or c.no < s.next_chunk:
             self.missing(c.at)
-            s = c.section = Section(at=c.at)
-            s.crc = c.crc_section
+            # The same section again (cat a a): then its file header is known.
+            same = s and c.crc_section == s.crc
+            s = c.section = Section(s.head if same else None)
+            s.at, s.crc = c.at, c.crc_section
             self.open(s)
         elif c.no > s.next_chunk:
             self.missing(c.at)
