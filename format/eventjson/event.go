@@ -1,7 +1,6 @@
 package eventjson
 
 import (
-	"bytes"
 	"encoding/base64"
 	"fmt"
 	"unicode/utf8"
@@ -140,8 +139,8 @@ func (d *Decoder) Decode(line []byte, ev *format.Event) error {
 }
 
 func (d *Decoder) decode(line []byte) error {
-	if !utf8.Valid(line) {
-		return notUTF8(line)
+	if err := checkUTF8(line); err != nil {
+		return err
 	}
 	in := &d.in
 	*in = scanner{line: line}
@@ -173,7 +172,8 @@ func (d *Decoder) fields(c *codec) {
 		d.h.Payload = c.in.text()
 	}
 	if c.wants("base64") {
-		d.h.Payload = d.base64()
+		d.buf = readBase64(c.in, d.buf[:0])
+		d.h.Payload = d.buf
 	}
 	if c.wants("payload") {
 		// What is in it depends on the type, which may come later.
@@ -187,8 +187,11 @@ func (d *Decoder) fields(c *codec) {
 	}
 }
 
-// notUTF8 says where line is not text.
-func notUTF8(line []byte) error {
+// checkUTF8 says where line is not text.
+func checkUTF8(line []byte) error {
+	if utf8.Valid(line) {
+		return nil
+	}
 	at := 0
 	for at < len(line) {
 		r, n := utf8.DecodeRune(line[at:])
@@ -198,23 +201,6 @@ func notUTF8(line []byte) error {
 		at += n
 	}
 	return fmt.Errorf("column %d: not UTF-8; give such bytes as base64", at+1)
-}
-
-// base64 reads a string of base64 (RFC 4648 §4), padding and all.
-func (d *Decoder) base64() []byte {
-	text := d.in.text()
-	if d.in.err != nil {
-		return nil
-	}
-	if bytes.ContainsAny(text, "\r\n") {
-		d.in.fail("base64: a line break inside")
-		return nil
-	}
-	var err error
-	if d.buf, err = base64.StdEncoding.Strict().AppendDecode(d.buf[:0], text); err != nil {
-		d.in.fail("base64: not valid: %s", err)
-	}
-	return d.buf
 }
 
 // object reads a payload of named fields.
