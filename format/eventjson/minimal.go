@@ -7,6 +7,8 @@ import (
 	"io"
 	"math"
 	"net/netip"
+	"strconv"
+	"strings"
 
 	"github.com/NoFear0411/spliff/format"
 )
@@ -73,8 +75,8 @@ const (
 
 // fields goes through the fields of a line; it is only ever read.
 func (m *minimal) fields(c *codec, buf *[]byte) {
-	c.address("client", &m.client)
-	c.address("server", &m.server)
+	c.peer("client", &m.client)
+	c.peer("server", &m.server)
 	c.text("alpn", &m.alpn)
 	small(c, "conn", &m.conn)
 	word(c, "dir", &m.dir, wayName)
@@ -88,6 +90,28 @@ func (m *minimal) fields(c *codec, buf *[]byte) {
 	}
 	c.u64("gap", &m.gap)
 	word(c, "end", &m.end, endingName)
+}
+
+// peer reads an address. Tools that split captures write IPv6 without brackets
+// too: the port is what follows the last colon.
+func (c *codec) peer(name string, v *netip.AddrPort) {
+	if !c.wants(name) {
+		return
+	}
+	text := string(c.in.text())
+	if a, err := netip.ParseAddrPort(text); err == nil {
+		*v = a
+		return
+	}
+	if at := strings.LastIndexByte(text, ':'); at >= 0 {
+		ip, err := netip.ParseAddr(text[:at])
+		port, perr := strconv.ParseUint(text[at+1:], 10, 16)
+		if err == nil && perr == nil {
+			*v = netip.AddrPortFrom(ip, uint16(port))
+			return
+		}
+	}
+	c.in.fail("%s: %q is not an address with a port", name, clip([]byte(text)))
 }
 
 // parseMinimal fills m from line, which it changes, and returns the fields that
