@@ -84,19 +84,18 @@ const maxOriginals = 1 << 20
 // originals tells repeats that say again what is known in the section from those
 // that are news: a chunk before it was lost, or was never there.
 type originals struct {
-	seed   maphash.Seed
-	conns  map[uint32]uint64   // hash of what was last said of each
-	others map[uint64]struct{} // hashes of all PROC and PROBE payloads
+	seed maphash.Seed
+	last map[subject]uint64 // hash of what was last said of each
+}
+
+// subject is what a definition is about.
+type subject struct {
+	typ format.Type
+	id  uint64 // of the conn, process or probe; of a malformed payload its hash
 }
 
 func newOriginals() *originals {
-	o := &originals{seed: maphash.MakeSeed()}
-	o.reset()
-	return o
-}
-
-func (o *originals) reset() {
-	o.conns, o.others = map[uint32]uint64{}, map[uint64]struct{}{}
+	return &originals{seed: maphash.MakeSeed(), last: map[subject]uint64{}}
 }
 
 // news reports whether ev is to be written. Of a repeat that is, it takes the flag.
@@ -104,10 +103,11 @@ func (o *originals) news(ev *format.Event) bool {
 	switch ev.Type {
 	case format.TypeSession:
 		// Each file of a session stands alone, and so does each section of a text.
-		o.reset()
+		clear(o.last)
 		return true
 	case format.TypeConnEnd:
-		delete(o.conns, ev.Conn)
+		// A process may be repeated after its end, for a conn that outlives it.
+		delete(o.last, subject{format.TypeConn, uint64(ev.Conn)})
 		return true
 	case format.TypeConn, format.TypeProc, format.TypeProbe:
 	default:
@@ -123,20 +123,24 @@ func (o *originals) news(ev *format.Event) bool {
 
 // learn takes note of a definition and reports whether it was known before.
 func (o *originals) learn(ev *format.Event) bool {
-	if len(o.conns)+len(o.others) >= maxOriginals {
-		o.reset()
+	if len(o.last) >= maxOriginals {
+		clear(o.last)
 	}
-	var h maphash.Hash
-	h.SetSeed(o.seed)
-	h.WriteByte(byte(ev.Type))
-	h.Write(ev.Payload)
-	sum := h.Sum64()
-	if ev.Type == format.TypeConn {
-		last, ok := o.conns[ev.Conn]
-		o.conns[ev.Conn] = sum
-		return ok && last == sum
+	sum := maphash.Bytes(o.seed, ev.Payload)
+	of := subject{ev.Type, sum}
+	switch ev.Type {
+	case format.TypeConn:
+		of.id = uint64(ev.Conn)
+	case format.TypeProc:
+		if p, err := format.ParseProc(ev.Payload); err == nil {
+			of.id = uint64(p.PID)
+		}
+	case format.TypeProbe:
+		if p, err := format.ParseProbe(ev.Payload); err == nil {
+			of.id = uint64(p.ID)
+		}
 	}
-	_, ok := o.others[sum]
-	o.others[sum] = struct{}{}
-	return ok
+	last, ok := o.last[of]
+	o.last[of] = sum
+	return ok && last == sum
 }

@@ -205,6 +205,40 @@ func TestRepeats(t *testing.T) {
 	}
 }
 
+// TestNews: what is known of a process is what was said of it last.
+func TestNews(t *testing.T) {
+	proc := func(comm string, flags format.Flags) format.Event {
+		return format.Event{Type: format.TypeProc, Flags: flags, Payload: encoded(format.Proc{PID: 5, Comm: comm})}
+	}
+	const repeat = format.FlagRepeat
+	var src fakeSource
+	for _, ev := range []format.Event{
+		{Type: format.TypeSession}, proc("a", 0), proc("a", repeat), proc("b", 0), proc("a", repeat), proc("a", repeat),
+		{Type: format.TypeProcEnd, Payload: encoded(format.ProcEnd{PID: 5})}, proc("a", repeat),
+		{Type: format.TypeProc, Flags: repeat, Payload: []byte("malformed")}, {Type: format.TypeProc, Flags: repeat, Payload: []byte("malformed")},
+		{Type: format.TypeConn, Conn: 1, Flags: repeat}, {Type: format.TypeConn, Conn: 1, Flags: repeat}, {Type: format.TypeConnEnd, Conn: 1},
+		{Type: format.TypeConn, Conn: 1, Flags: repeat}, {Type: format.TypeMark, Flags: repeat}, {Type: format.TypeMark, Flags: repeat},
+	} {
+		ev.Seq = uint64(len(src))
+		src = append(src, ev)
+	}
+	var out bytes.Buffer
+	if _, err := Export(&out, &src); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for line := range strings.Lines(out.String()) {
+		seq, _, _ := strings.Cut(strings.TrimPrefix(line, `{"seq":`), ",")
+		if flagged := strings.Contains(line, "flags"); flagged != strings.Contains(line, "mark") {
+			t.Errorf("flag of %s", line)
+		}
+		got = append(got, seq)
+	}
+	if want := "0 1 3 4 6 8 10 12 13 14 15"; strings.Join(got, " ") != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
 func TestClosed(t *testing.T) {
 	data := format.Event{Type: format.TypeData, Seq: 1}
 	end := format.Event{Type: format.TypeEnd, Seq: 2}
