@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"io"
 
 	"github.com/NoFear0411/spliff/format"
 	"github.com/NoFear0411/spliff/format/eventjson"
@@ -35,4 +36,18 @@ func (s interruptedSource) Next(ev *format.Event) error {
 		return err
 	}
 	return s.in.Next(ev)
+}
+
+// interruptedReader ends with the context.
+type interruptedReader struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+// Read implements [io.Reader].
+func (r interruptedReader) Read(p []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return r.r.Read(p)
 }

@@ -157,17 +157,3 @@ func located(name string, err error) error {
 	}
 	return fmt.Errorf("import %s: %w", name, err)
 }
-
-// interruptedReader ends with the context.
-type interruptedReader struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-// Read implements [io.Reader].
-func (r interruptedReader) Read(p []byte) (int, error) {
-	if err := r.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return r.r.Read(p)
-}

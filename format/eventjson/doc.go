@@ -7,7 +7,7 @@
 // A line is an event of the session file; names and values are those of
 // FORMAT.md, and zero values are left out, but for seq and type.
 //
-//	{"seq":5,"time":123,"type":"data","conn":1,"dir":"write","offset":0,"dur":7,"text":"GET / HTTP/1.1\r\n\r\n"}
+//	{"seq":5,"time":123,"type":"data","conn":1,"dir":"write","dur":7,"text":"GET / HTTP/1.1\r\n\r\n"}
 //	{"seq":6,"time":150,"type":"conn_end","conn":1,"payload":{"reason":"free","written":18}}
 //
 //	seq, time, conn, tid, cpu, probe, flags    numbers
@@ -23,7 +23,7 @@
 // (client, server), reason (free, exit, exec, reuse), cause (ring_full, fault,
 // snaplen, no_state, missed, control, writer). Lists are named as one item of
 // them is: arg, site. HANDSHAKE's duration is dur. Numbers of 64 bits may be given
-// in a string, in decimal or with 0x; those above 2^53 are written so, because
+// in a string, in decimal or, without a sign, with 0x; those above 2^53 are written so, because
 // many programs round them. A payload that named fields cannot give back byte
 // for byte is written as base64.
 //

@@ -294,6 +294,9 @@ func TestBadLines(t *testing.T) {
 		{`{"seq":1,"type":4,"payload":{"arg":["a"}}`, `column 42: the end of the line where ',' or '}' should be`},
 		{`{"seq":1,"type":4,"payload":{"arg":["a";"b"]}}`, `column 40: ';' where ',' or ']' should be`},
 		{`{"seq":1,"type":7,"payload":{"wall":9223372036854775808}}`, `wall: 9223372036854775808 does not fit in 64 bits`},
+		{`{"seq":1,"type":7,"payload":{"wall":"0x-5"}}`, `wall: a number with a sign is decimal`},
+		{`{"seq":1,"type":7,"payload":{"mono":"0x-5"}}`, `mono: "-5" is not a whole number`},
+		{`{"seq":1,"type":7,"payload":{"mono":"1_0"}}`, `mono: "1_0" is not a whole number`},
 		{`{"seq":1,"type":8,"payload":{"utc_offset":2147483648}}`, `utc_offset: 2147483648 does not fit in 32 bits`},
 		{`{"seq":1,"type":8,"payload":{"uuid":"0102"}}`, `uuid: "0102" is not a UUID`},
 		{`{"seq":1,"type":8,"payload":{"uuid":"0g112233445566778899aabbccddeeff"}}`, `uuid: "0g112233445566778899aabbccddeeff" is not a UUID`},
@@ -335,7 +338,7 @@ func TestTooLarge(t *testing.T) {
 
 // TestLongestLine: no event of the format has a line over MaxLine.
 func TestLongestLine(t *testing.T) {
-	for _, b := range []string{"\x00", "a", "\xff", "\"", "\x1ba", "\u202e"} {
+	for _, b := range []string{"\x00", "\xff", "\""} {
 		ev := format.Event{Type: format.TypeData, Seq: 1<<64 - 1, Time: 1<<64 - 1, Offset: 1<<64 - 1,
 			Payload: bytes.Repeat([]byte(b), format.MaxPayload/len(b))}
 		if n := len(Append(nil, &ev)); n > MaxLine {

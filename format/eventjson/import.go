@@ -37,8 +37,7 @@ func Import(w io.Writer, r io.Reader, o format.WriterOptions) error {
 	} else {
 		err = importEvents(out, l, line)
 	}
-	// Even now: the writer owns goroutines until it is closed.
-	return errors.Join(err, out.close())
+	return out.done(err)
 }
 
 // importEvents writes the events of the text, of which line is the first.
@@ -132,4 +131,13 @@ func (s *sections) close() error {
 		return nil
 	}
 	return s.cur.Close()
+}
+
+// done closes the last section, after an error too: its writer owns goroutines
+// until then. The first error is the cause of the others.
+func (s *sections) done(err error) error {
+	if cerr := s.close(); err == nil {
+		return cerr
+	}
+	return err
 }

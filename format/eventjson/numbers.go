@@ -147,8 +147,10 @@ func (c *codec) signed(name string, bits int, wide bool) int64 {
 	if c.in.err != nil {
 		return 0
 	}
-	v, err := strconv.ParseInt(string(text), base, bits)
+	v, err := strconv.ParseInt(string(text), 10, bits)
 	switch {
+	case base != 10:
+		c.in.fail("%s: a number with a sign is decimal", name)
 	case errors.Is(err, strconv.ErrSyntax):
 		c.in.fail("%s: %q is not a whole number", name, clip(text))
 	case err != nil:

@@ -24,7 +24,7 @@ func ImportRaw(w io.Writer, c2s, s2c io.Reader, alpn string, o format.WriterOpti
 	if err := out.begin(format.Session{Writer: importer}); err != nil {
 		return err
 	}
-	return errors.Join(importRaw(newScript(out.cur), c2s, s2c, alpn), out.close())
+	return out.done(importRaw(newScript(out.cur), c2s, s2c, alpn))
 }
 
 func importRaw(s *script, c2s, s2c io.Reader, alpn string) error {

@@ -151,15 +151,17 @@ func (s *scanner) text() []byte {
 // bytes they are. Unless it failed, a quote or a backslash comes next.
 func (s *scanner) plain() int {
 	start := s.pos
-	for ; s.pos < len(s.line); s.pos++ {
-		switch c := s.line[s.pos]; {
-		case c == '"' || c == '\\':
-			return s.pos - start
-		case c < 0x20:
+	for i, c := range s.line[start:] {
+		if c >= 0x20 && c != '"' && c != '\\' {
+			continue
+		}
+		if s.pos = start + i; c < 0x20 {
 			s.fail("column %d: a control character must be escaped", s.pos+1)
 			return 0
 		}
+		return i
 	}
+	s.pos = len(s.line)
 	s.fail("column %d: a string without its end", start)
 	return 0
 }
