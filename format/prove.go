@@ -101,8 +101,8 @@ func covers(s, t idSet) bool {
 	return true
 }
 
-// footerFrame compares an index or summary, whose frame is the next n bytes.
-func (r *Reader) footerFrame(e envelope, n int64) {
+// proveFooter compares an index or summary, whose frame is the next n bytes.
+func (r *Reader) proveFooter(e envelope, n int64) {
 	p := r.proof
 	what := ""
 	switch {

@@ -75,7 +75,9 @@ type section struct {
 	next    uint32 // chunk number that comes next
 	refused bool   // only its end is of interest
 	file    fileHeader
-	seek    trailer // after the trailer: the seek table it speaks of
+	// Where intact frames of the footer are, 0 for none seen.
+	indexAt, summaryAt int64
+	seek               trailer // after the trailer: the seek table it speaks of
 }
 
 // NewReader reads the header of the first section. It fails with ErrNotSession,
@@ -217,6 +219,7 @@ func (r *Reader) finish() error {
 		r.sect.begun, r.synthetic = true, true
 		return nil
 	}
+	r.noTrailer()
 	return io.EOF
 }
 
@@ -240,15 +243,8 @@ func (r *Reader) ours() error {
 	}
 	n := frameLen(b)
 	tag := le.Uint32(b[8:])
-	if n > skipHeadLen+MaxHeader {
-		known := tag == tagFile || tag == tagChunk || tag == tagTrailer || tag == tagIndex || tag == tagSummary
-		if known && n > skipHeadLen+maxFrame(tag) || tag&0xffffff != tagFile&0xffffff {
-			return r.resync(DamageCorrupt, "a header frame of impossible size", 1, 0)
-		}
-		// A frame to be compared is held whole, else its checksum is enough.
-		if r.proof == nil || !known {
-			return r.large(n, le.Uint16(b[14:]))
-		}
+	if n > skipHeadLen+maxFrame(tag) || tag&0xffffff != tagFile&0xffffff {
+		return r.resync(DamageCorrupt, "a frame of impossible size or name", 1, 0)
 	}
 	f := r.src.peek(int(n))
 	if int64(len(f)) < n {
@@ -266,8 +262,9 @@ func (r *Reader) ours() error {
 	case tagTrailer:
 		return r.trailer(e, int(n))
 	}
+	r.footerFrame(e.tag, r.src.off)
 	if r.proof != nil {
-		r.footerFrame(e, n)
+		r.proveFooter(e, n)
 	}
 	if e.flags&mustUnderstand != 0 {
 		return r.refuse(fmt.Sprintf("frame %q must be understood; update spliff", f[8:12]), int(n))
@@ -289,6 +286,7 @@ func (r *Reader) begin(e envelope, n int) error {
 	if r.sect.headed && !r.sect.begun {
 		return r.finish()
 	}
+	r.noTrailer()
 	h, err := parseFileHeader(e)
 	if err != nil {
 		if errors.Is(err, ErrVersion) {

@@ -34,19 +34,34 @@ func headIn(b []byte) (n int, e envelope, ok bool) {
 	return n, e, ok
 }
 
+// maxStrangers is how many bytes of other people's frames may stand between a
+// chunk and what proves its length.
+const maxStrangers = 128 << 10
+
 // frameAt reports whether an intact frame of ours, or the end of the input, is
-// at bytes from here. at is within a chunk's limit.
+// at bytes from here, other skippable frames aside. at is within a chunk's limit.
 func (r *Reader) frameAt(at int) bool {
-	b := r.src.peek(at + envelopeLen)
-	if len(b) <= at {
-		return r.src.err == io.EOF
+	for limit := at + maxStrangers; at <= limit; {
+		b := r.src.peek(at + envelopeLen)
+		if len(b) <= at {
+			return len(b) == at && r.src.err == io.EOF
+		}
+		if b = b[at:]; len(b) < skipHeadLen {
+			return false
+		}
+		if m := le.Uint32(b); m != magicOurs && m&^0xf == magicSkippable {
+			at += int(min(frameLen(b), maxStrangers+1))
+			continue
+		}
+		if len(b) < envelopeLen || le.Uint32(b) != magicOurs || frameLen(b) > skipHeadLen+maxFrame(le.Uint32(b[8:])) {
+			return false
+		}
+		n := int(frameLen(b))
+		b = r.src.peek(at + n)
+		_, ok := parseEnvelope(b[min(at, len(b)):])
+		return ok && len(b) == at+n
 	}
-	if b = b[at:]; len(b) < envelopeLen || frameLen(b) > skipHeadLen+MaxHeader {
-		return false
-	}
-	b = r.src.peek(at + int(frameLen(b)))
-	_, _, ok := headIn(b[at:])
-	return ok
+	return false
 }
 
 // resync notes damage from here to the next intact header, looking from bytes
@@ -132,33 +147,6 @@ func (r *Reader) sum(n int64) (sum uint32, got int64) {
 		r.src.skip(len(b))
 	}
 	return sum, got
-}
-
-// large passes over a frame of n bytes that is ours but too large to be a header:
-// an index, or one that a later version writes. Its checksum is proven all the
-// same, else a flipped bit in a length could hide chunks.
-func (r *Reader) large(n int64, flags uint16) error {
-	start := r.src.off
-	sum, _ := r.sum(n - crcLen)
-	end := r.src.peek(crcLen)
-	if len(end) < crcLen {
-		if err := r.src.failure(); err != nil {
-			return err
-		}
-		r.src.skip(len(end))
-		r.note(Damage{start, r.src.off - start, DamageTorn, "the file ends inside a frame"})
-		return nil
-	}
-	if want := le.Uint32(end); want != sum {
-		r.src.skip(crcLen)
-		r.note(Damage{start, n, DamageCorrupt, "the checksum of a large frame does not match"})
-		return nil
-	}
-	if flags&mustUnderstand != 0 {
-		return r.refuse("a large frame must be understood; update spliff", crcLen)
-	}
-	r.src.skip(crcLen)
-	return nil
 }
 
 // sniffLen is how much of an input is searched for an intact header when it

@@ -44,6 +44,11 @@ func importTable() []importRule {
 			why: "nothing but tests: the files that say what a reader must do are made without the writer they check",
 		},
 		{
+			pkg: "format/eventjson", own: []string{"format"}, other: nil,
+			never: []string{"os", "os/exec", "net", "net/http", "log", "log/slog"},
+			why:   "the text form is a second spelling of events: it knows no file, no decoder, and no compression but gzip of text",
+		},
+		{
 			pkg: "decode", own: []string{"decode"},
 			other: []string{"golang.org/x/net/http2/hpack", "github.com/klauspost/compress", "github.com/andybalholm/brotli", "github.com/gabriel-vasile/mimetype"},
 			never: pure,
