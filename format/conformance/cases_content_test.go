@@ -14,14 +14,55 @@ func brokenCases() []testCase {
 		{"flipped-summary", "a bit flipped in the summary", onlyFooter(), flipFooter("summary", 0, 40)},
 		{"flipped-trailer", "a bit flipped in the trailer", onlyFooter(), flipFooter("trailer", 0, 50)},
 		{"flipped-back", "a bit flipped in the trailer's own length", onlyFooter(), flipFooter("trailer", 0, 113)},
-		{"missing-index", "the index is not there, the trailer says where it should be", onlyFooter(), func(v variant) outcome {
-			o := without("", "index", 0)(v)
-			o.damage = nil
-			s := talk(v)
-			at := s.at(s.find("trailer", 0)) - len(s.parts[s.find("index", 0)].bytes)
-			o.lies = []damage{lost("lie", at, len(s.parts[s.find("trailer", 0)].bytes))}
+		{"missing-index", "the index is not there, the trailer says where it should be", onlyFooter(), missingFooter("index")},
+		{"missing-summary", "the summary is not there, the trailer says where it should be", onlyFooter(), missingFooter("summary")},
+		{"missing-trailer", "the trailer is not there, index and summary are", onlyFooter(), func(v variant) outcome {
+			o := without("missing", "trailer", 0)(v)
+			o.damage = []damage{lost("missing", len(o.file), 0)}
 			return o
 		}},
+		{"missing-seek", "the file ends before its seek table", onlyFooter(), func(v variant) outcome {
+			o := without("torn", "seek", 0)(v)
+			o.footer = may
+			return o
+		}},
+		{"missing-seek-between", "the seek table is not there, another section follows", onlyFooter(), func(v variant) outcome {
+			o, s := without("missing", "seek", 0)(v), otherSession(v)
+			o.file, o.events = slices.Concat(o.file, s.bytes()), slices.Concat(o.events, s.events())
+			o.footer = may
+			return o
+		}},
+		{"foreign-index", "a bit flipped in the magic of the index makes it somebody else's", onlyFooter(), turned("index")},
+		{"foreign-summary", "a bit flipped in the magic of the summary makes it somebody else's", onlyFooter(), turned("summary")},
+		{"foreign-trailer", "a bit flipped in the magic of the trailer makes it somebody else's", onlyFooter(), turned("trailer")},
+	}
+}
+
+// missingFooter cuts out a part that the trailer speaks of, which shows there.
+func missingFooter(kind string) func(v variant) outcome {
+	return func(v variant) outcome {
+		o, s := without("missing", kind, 0)(v), talk(v)
+		o.damage = []damage{lost("missing", s.at(s.find("trailer", 0))-len(s.parts[s.find(kind, 0)].bytes), 0)}
+		return o
+	}
+}
+
+// turned flips the lowest bit of the magic of a part of the footer: the frame is
+// then one that a reader must skip.
+func turned(kind string) func(v variant) outcome {
+	return func(v variant) outcome {
+		s := talk(v)
+		o := whole(s)
+		o.file[s.at(s.find(kind, 0))] ^= 1
+		at := s.at(s.find("trailer", 0))
+		if kind == "trailer" {
+			at = len(o.file)
+		}
+		o.damage, o.footer = []damage{lost("missing", at, 0)}, none
+		if kind == "summary" {
+			o.footer = may
+		}
+		return o
 	}
 }
 

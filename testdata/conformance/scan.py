@@ -4,6 +4,7 @@ import frames as fr
 
 MAJOR, MINOR = 1, 0
 MEMBER = 1 << 1
+MAX_STRANGERS = 128 << 10
 
 
 class Section:
@@ -15,7 +16,8 @@ class Section:
         self.refused = None
         self.next_chunk = 0
         self.chunks = []
-        self.index = self.summary = self.trailer = None
+        self.summary = self.trailer = None
+        self.footer = {}  # tag -> offset of the frames of the footer, up to the trailer
         self.first_seq = self.clock_ns = self.file_no = self.flags = 0
         self.uuid = None
         if not head:
@@ -100,6 +102,13 @@ class Scan:
         if not self.hurt:
             self.tell("missing", at, 0)
 
+    def close(self, at):
+        """Rule 7, at the end of a section: a footer without a trailer."""
+        s = self.section
+        if s and s.footer:
+            s.footer = {}
+            self.missing(at)
+
     def open(self, section):
         if self.refusal:
             self.refusal["size"] = section.at - self.refusal["offset"]
@@ -111,6 +120,7 @@ class Scan:
         at = 0
         while at < len(self.data):
             at = self.part(at)
+        self.close(at)
         if self.refusal:
             self.refusal["size"] = at - self.refusal["offset"]
 
@@ -143,7 +153,8 @@ class Scan:
             return self.trailer(f)
         if f.tag in (b"SPLI", b"SPLS"):
             if self.section:
-                setattr(self.section, "index" if f.tag == b"SPLI" else "summary", f)
+                self.section.footer[f.tag] = f.at
+                self.section.summary = f if f.tag == b"SPLS" else self.section.summary
             return f.end
         if f.flags & fr.MUST_UNDERSTAND:
             self.refuse(f.at)
@@ -169,6 +180,7 @@ class Scan:
         if not s.refused and not f.fits(80):
             return self.lost(f.at, "corrupt")
         before = self.section
+        self.close(f.at)
         self.open(s)
         if s.refused:
             self.refuse(f.at)
@@ -190,7 +202,8 @@ class Scan:
         if c.end <= len(data) and fr.crc32c(data[c.body:c.end]) == c.crc:
             self.place(c)
             return c.end
-        if c.end == len(data) or c.end < len(data) and fr.frame_at(data, c.end):
+        behind = self.strangers(c.end)
+        if behind == len(data) or behind < len(data) and fr.frame_at(data, behind):
             self.tell("corrupt", c.at, c.end - c.at)
             return c.end
         mine = self.section.crc if self.section else None
@@ -198,6 +211,15 @@ class Scan:
                        f.tag == b"SPLC" and f.fits(104) and f.u("I", 96) == mine)
         self.tell("torn" if c.end > len(data) and to == len(data) else "corrupt", c.at, to - c.at)
         return to
+
+    def strangers(self, at):
+        """Steps over skippable frames of others, 128 KiB of them at most."""
+        data, end = self.data, at
+        while end + 8 <= len(data) and (m := fr.magic(data, end)) != fr.OURS and fr.is_skippable(m):
+            end += 8 + int.from_bytes(data[end + 4:end + 8], "little")
+            if end - at > MAX_STRANGERS:
+                return at
+        return end
 
     def place(self, c):
         """Finds the section of an intact chunk and what is missing before it: rule 5."""
@@ -223,12 +245,20 @@ class Scan:
             s.trailer = f
             if f.u("I", 88) > s.next_chunk:
                 self.missing(f.at)
+            for tag, back in ((b"SPLI", f.u("Q", 24)), (b"SPLS", f.u("Q", 32))):
+                if back and s.footer.get(tag) != f.at - back:
+                    self.missing(f.at)
+        if s:
+            s.footer = {}
         seek = f.u("I", 100)
         return self.seek_table(f.end, seek, f.u("I", 104)) if seek else f.end
 
     def seek_table(self, at, size, crc):
         """Steps over the seek table that a trailer speaks of."""
         data, left = self.data, len(self.data) - at
+        if (f := fr.frame_at(data, at)) and f.tag == b"SPLF":
+            self.tell("missing", at, 0)
+            return at
         if 0 < left < 8 or left and (fr.magic(data, at) != fr.SEEK or int.from_bytes(data[at + 4:at + 8], "little") + 8 != size):
             return self.lost(at, "corrupt")
         end = min(at + size, len(data))
