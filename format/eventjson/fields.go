@@ -85,6 +85,7 @@ func endFields(c *codec, v *format.End) {
 	c.u64("bytes", &v.Bytes)
 	c.u64("lost_events", &v.LostEvents)
 	c.u64("lost_bytes", &v.LostBytes)
+	small(c, "next", &v.Next)
 }
 
 func handshakeFields(c *codec, v *format.Handshake) {

@@ -1,7 +1,6 @@
 package eventjson
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -51,11 +50,10 @@ func importEvents(out *sections, l *lines, line []byte) error {
 		}
 		switch {
 		case ev.Type == format.TypeSession:
-			info, err := session(&ev)
-			if err != nil {
+			if err := oddSession(&ev); err != nil {
 				return l.wrong(err)
 			}
-			if err := out.begin(info); err != nil {
+			if err := out.beginWith(&ev); err != nil {
 				return err
 			}
 		case out.cur == nil:
@@ -64,6 +62,11 @@ func importEvents(out *sections, l *lines, line []byte) error {
 			}
 		case ev.Seq < last:
 			return l.wrong(fmt.Errorf("seq %d comes after %d", ev.Seq, last))
+		}
+		if ev.Type == format.TypeEnd {
+			if end, err := format.ParseEnd(ev.Payload); err == nil {
+				out.next = end.Next
+			}
 		}
 		if isRepeat(&ev) {
 			return l.wrong(fmt.Errorf("flags: %d marks a repeat; the writer of a session makes those", format.FlagRepeat))
@@ -90,19 +93,13 @@ func isRepeat(ev *format.Event) bool {
 	return false
 }
 
-// session returns what a SESSION event says. The writer makes the event anew from
-// that, so what it would not write is refused rather than lost.
-func session(ev *format.Event) (format.Session, error) {
-	info, err := format.ParseSession(ev.Payload)
-	switch {
-	case err != nil:
-		return info, err
-	case !bytes.Equal(info.AppendTo(nil), ev.Payload):
-		return info, errors.New("base64: a session payload with elements that this version does not write")
-	case ev.Conn != 0 || ev.Dir != 0 || ev.Probe != 0 || ev.Flags&^format.FlagRepeat != 0:
-		return info, errors.New("a session event has no conn, dir, probe and flags")
+// oddSession refuses what the writer, which makes the SESSION event anew, would
+// not write.
+func oddSession(ev *format.Event) error {
+	if ev.Conn != 0 || ev.Dir != 0 || ev.Probe != 0 || ev.Flags&^format.FlagRepeat != 0 {
+		return errors.New("a session event has no conn, dir, probe and flags")
 	}
-	return info, nil
+	return nil
 }
 
 // sections writes one section after another.
@@ -110,19 +107,35 @@ type sections struct {
 	w   io.Writer
 	o   format.WriterOptions
 	cur *format.Writer // nil before the first
+
+	file, next uint32 // number of this file of a session, and of the one that its END event names
 }
 
 // begin closes the section at hand and starts the next.
-//
-// A SESSION event with the repeat flag, as the later files of a rotated session
-// have, loses the flag here: format.NewWriter has no way yet to be told that its
-// section goes on with an older one, nor in which file it is.
 func (s *sections) begin(info format.Session) error {
+	return s.start(info, s.o)
+}
+
+// beginWith does so for a SESSION event. With the repeat flag it is of a later file
+// of a session. Which one is in no event: the END event before it may say, else it
+// counts as the one after the file before.
+func (s *sections) beginWith(ev *format.Event) error {
+	o := s.o
+	o.SessionPayload, o.FirstSeq = ev.Payload, ev.Seq
+	if ev.Flags&format.FlagRepeat != 0 {
+		o.Member, o.FileNo = true, max(s.next, s.file+1)
+	}
+	return s.start(format.Session{}, o)
+}
+
+func (s *sections) start(info format.Session, o format.WriterOptions) error {
 	if err := s.close(); err != nil {
 		return err
 	}
-	w, err := format.NewWriter(s.w, info, s.o)
-	s.cur = w
+	// A seek table behind a second section would leave out the first.
+	o.NoSeekTable = o.NoSeekTable || s.cur != nil
+	w, err := format.NewWriter(s.w, info, o)
+	s.cur, s.file, s.next = w, o.FileNo, 0
 	return err
 }
 
