@@ -299,7 +299,9 @@ func (r *Reader) begin(e envelope, n int) error {
 	if _, err := ParseSession(h.session); err != nil {
 		r.note(Damage{r.src.off, int64(n), DamageCorrupt, err.Error()})
 	}
-	r.missingFiles(h)
+	if r.plan == nil { // else Open has told
+		r.missingFiles(h)
+	}
 	r.sect = section{start: r.src.off, known: true, tag: e.crc, headed: true, file: h}
 	r.hurt = false
 	if r.proof != nil {

@@ -136,8 +136,9 @@ class Scan:
             f = fr.frame_at(data, at)
             if f:
                 return self.frame(f)
-            limit = fr.limit_of(data[at + 8:at + 12]) + 8 if left >= 12 else left
-            return self.lost(at, "torn" if len(data) < end <= at + limit or left < 16 else "corrupt")
+            tag = data[at + 8:at + 12]
+            ours = tag.startswith(b"SPL") and end <= at + 8 + fr.limit_of(tag)
+            return self.lost(at, "torn" if left < 16 or ours and end > len(data) else "corrupt")
         if m == fr.ZSTD and self.section and self.section.refused and (z := fr.zstd_at(data, at)):
             return z.end
         return self.lost(at, "corrupt")
