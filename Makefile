@@ -39,7 +39,7 @@ bench: build
 	$(GO) test -run '^$$' -bench Nginx -benchtime 1x -timeout 30m ./cmd/spliff/e2e
 
 bench-format:
-	@cd format/bench && $(GO) run .
+	@cd format/bench && $(GO) run . -big 1024
 
 fuzz:
 	@GO=$(GO) FUZZTIME=$(FUZZTIME) .ci/fuzz

@@ -94,6 +94,21 @@ func TestTable(t *testing.T) {
 	}
 }
 
+func TestBigFile(t *testing.T) {
+	var out strings.Builder
+	if err := benchBig(&out, 4<<20, 1); err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range accesses() {
+		if !strings.Contains(out.String(), "\n| "+a.name+" |") {
+			t.Errorf("the table has no row %q:\n%s", a.name, out.String())
+		}
+	}
+	if strings.Contains(out.String(), " is in 0 of them") {
+		t.Errorf("the connection asked for is nowhere:\n%s", out.String())
+	}
+}
+
 // TestCheckNotices: a benchmark of files that are not equal would be worth nothing.
 func TestCheckNotices(t *testing.T) {
 	s, err := newSuite(newCorpus(1 << 20))

@@ -20,6 +20,7 @@ type options struct {
 	rounds  int
 	only    string
 	profile string
+	big     int64 // MiB
 }
 
 func main() {
@@ -28,6 +29,7 @@ func main() {
 	flag.IntVar(&o.rounds, "rounds", 7, "how often each row runs; the table has the medians")
 	flag.StringVar(&o.only, "only", "", "measure only the rows that match this regular expression")
 	flag.StringVar(&o.profile, "cpuprofile", "", "write a CPU profile of the measured part to this file")
+	flag.Int64Var(&o.big, "big", 0, "MiB of a session file on which random access is measured too; 0 for none")
 	flag.Parse()
 	if err := run(o); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -62,5 +64,8 @@ func run(o options) error {
 	if err != nil {
 		return err
 	}
-	return s.print(os.Stdout, o.rounds)
+	if err := s.print(os.Stdout, o.rounds); err != nil || o.big == 0 {
+		return err
+	}
+	return benchBig(os.Stdout, o.big<<20, o.rounds)
 }
