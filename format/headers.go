@@ -16,6 +16,7 @@ type fileHeader struct {
 	major, minor uint8
 	fileNo       uint32
 	member       bool
+	target       uint32 // bytes at which the writer closes a chunk
 	firstSeq     uint64
 	uuid         [16]byte
 	wall         int64
@@ -62,7 +63,7 @@ func parseFileHeader(e envelope) (fileHeader, error) {
 	}
 	return fileHeader{
 		major: major, minor: f[17],
-		fileNo: le.Uint32(f[56:]), member: le.Uint32(f[20:])&sectionMember != 0,
+		fileNo: le.Uint32(f[56:]), member: le.Uint32(f[20:])&sectionMember != 0, target: min(le.Uint32(f[60:]), MaxChunk),
 		firstSeq: le.Uint64(f[64:]), uuid: [16]byte(f[24:40]), wall: int64(le.Uint64(f[40:])), mono: le.Uint64(f[48:]),
 		session: e.rest,
 	}, nil

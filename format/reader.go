@@ -68,14 +68,13 @@ type Reader struct {
 
 // section is what a reader knows of the section it is in.
 type section struct {
-	start   int64  // where its file header is
-	known   bool   // tag is set
-	tag     uint32 // checksum of the file header
-	headed  bool   // the file header itself was read
-	begun   bool   // its SESSION event was delivered
-	next    uint32 // chunk number that comes next
-	refused bool   // only its end is of interest
-	file    fileHeader
+	start  int64  // where its file header is
+	known  bool   // tag is set
+	tag    uint32 // checksum of the file header
+	headed bool   // the file header itself was read
+	begun  bool   // its SESSION event was delivered
+	next   uint32 // chunk number that comes next
+	file   fileHeader
 	// Where intact frames of the footer are, 0 for none seen.
 	indexAt, summaryAt int64
 	seek               trailer // after the trailer: the seek table it speaks of
@@ -312,10 +311,4 @@ func (r *Reader) begin(e envelope, n int) error {
 	}
 	r.src.skip(n)
 	return nil
-}
-
-// refuse passes over a section that this reader may not read.
-func (r *Reader) refuse(why string, n int) error {
-	r.sect = section{refused: true}
-	return r.resync(DamageVersion, why, n, 0)
 }

@@ -91,6 +91,7 @@ func (r *Reader) resync(kind DamageKind, detail string, from int, extent int64) 
 		r.src.skip(i)
 		ok, jump := r.candidate(start + extent)
 		if ok {
+			r.src.skip(r.goesOn(start))
 			// Something intact follows, so the file did not end there.
 			if kind == DamageTorn {
 				kind = DamageCorrupt
@@ -113,7 +114,7 @@ func (r *Reader) candidate(inside int64) (ok bool, jump int) {
 		return false, len(b)
 	}
 	tag := le.Uint32(b[8:])
-	if tag != tagFile && (tag != tagChunk || r.sect.refused) || frameLen(b) > skipHeadLen+MaxHeader {
+	if tag != tagFile && tag != tagChunk && tag != tagTrailer || frameLen(b) > skipHeadLen+MaxHeader {
 		return false, 1
 	}
 	b = r.src.peek(int(frameLen(b)))
@@ -125,6 +126,9 @@ func (r *Reader) candidate(inside int64) (ok bool, jump int) {
 		}
 		return false, 1
 	}
+	if e.tag == tagTrailer {
+		return r.ends(e, r.src.off), n
+	}
 	if r.src.off < inside {
 		h, isChunk := parseChunkHeader(e)
 		if e.tag != tagChunk || !isChunk || !r.sect.known || h.section != r.sect.tag {
@@ -132,6 +136,51 @@ func (r *Reader) candidate(inside int64) (ok bool, jump int) {
 		}
 	}
 	return true, 0
+}
+
+// ends reports whether a frame at off is the trailer of the section.
+func (r *Reader) ends(e envelope, off int64) bool {
+	tr, ok := parseTrailer(e)
+	return ok && r.sect.headed && tr.section == r.sect.tag && tr.sectionBack == uint64(off-r.sect.start)
+}
+
+// goesOn returns how far it is from a file header that a search has found to a
+// frame which proves that the section is not over: then what looked like a file
+// header was captured plaintext, in the chunk that begins at lost, the place of
+// the damage. It returns 0 where nothing proves that.
+//
+// Whoever chose the plaintext cannot make such a frame: it names the checksum of
+// the section's file header, in which is a random number.
+func (r *Reader) goesOn(lost int64) int {
+	b := r.src.peek(envelopeLen)
+	if le.Uint32(b[8:]) != tagFile || !r.sect.headed {
+		return 0
+	}
+	limit := 2*int(r.sect.file.target) + MaxEvent
+	for at := int(frameLen(b)); at < limit && !r.exhausted(); {
+		b = r.src.peek(at + sniffLen)
+		i := bytes.Index(b[min(at, len(b)):], []byte{0x53, 0x2a, 0x4d, 0x18})
+		r.wasted += int64(min(max(i, 0), sniffLen))
+		if i < 0 {
+			if len(b) < at+sniffLen {
+				return 0
+			}
+			r.wasted += sniffLen
+			at += sniffLen - 3
+			continue
+		}
+		at += i
+		if _, e, ok := headIn(r.src.peek(at + skipHeadLen + MaxHeader)[at:]); ok {
+			off := r.src.off + int64(at)
+			h, isChunk := parseChunkHeader(e)
+			if e.tag == tagTrailer && r.ends(e, off) ||
+				e.tag == tagChunk && isChunk && h.section == r.sect.tag && off-int64(h.prevSpan) == lost {
+				return at
+			}
+		}
+		at++
+	}
+	return 0
 }
 
 // sum reads past n bytes and returns their checksum, and how many there were.

@@ -70,8 +70,12 @@ func flipFooter(kind string, nth, n int) func(v variant) outcome {
 	return func(v variant) outcome {
 		o := flip(kind, nth, n)(v)
 		o.events, o.footer = talk(v).events(), none
-		// Only headers of files and chunks are looked for: all behind it is lost with it.
-		o.damage[0] = lost("corrupt", int(*o.damage[0].Offset), len(o.file)-int(*o.damage[0].Offset))
+		// Of a footer the trailer alone is looked for, and the seek table is behind it.
+		end := len(o.file)
+		if kind != "trailer" {
+			end = talk(v).at(talk(v).find("trailer", 0))
+		}
+		o.damage[0] = lost("corrupt", int(*o.damage[0].Offset), end-int(*o.damage[0].Offset))
 		if kind == "summary" {
 			o.footer = may
 		}

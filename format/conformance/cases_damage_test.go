@@ -41,8 +41,9 @@ func damageCases() []testCase {
 		{"junk-behind", "bytes of no meaning behind all", plainAndFooter(), junkBehind},
 		{"bytes-lost", "bytes lost in the second chunk: what follows is nearer than its header says", plainAndFooter(), bytesLost},
 		{"bytes-added", "bytes added in the second chunk: what follows is farther than its header says", plainAndFooter(), bytesAdded},
-		{"foreign-cut", "a skippable frame of somebody else that reaches beyond the next chunk and the file", onlyPlain(), foreignCut},
+		{"foreign-cut", "a skippable frame of somebody else that reaches beyond the file: a torn end", onlyPlain(), foreignCut},
 		{"embedded", "a damaged chunk whose plaintext is a session file: nothing of that is an event of this one", plainAndFooter(), embedded},
+		{"embedded-header", "the header of a chunk is struck whose plaintext is a session file: a search must not take that for the next section", plainAndFooter(), embeddedHeader},
 	}
 }
 
@@ -199,24 +200,39 @@ func foreignCut(v variant) outcome {
 	begin := s.at(s.find("chunk", 1))
 	bogus := foreign(magicForeign, "somebody")
 	le.PutUint32(bogus[4:], 1<<30)
-	return outcome{file: slices.Insert(s.bytes(), begin, bogus...), events: s.events(), damage: []damage{lost("corrupt", begin, len(bogus))}, footer: none}
+	file := slices.Insert(s.bytes(), begin, bogus...)
+	return outcome{file: file, events: s.parts[s.find("chunk", 0)].events, damage: []damage{lost("torn", begin, len(file)-begin)}, footer: none}
 }
 
-// embedded has a chunk that zstd kept as it is, with a session in it.
-func embedded(v variant) outcome {
-	inner := otherSession(variant{}).bytes()
-	s := newSection(v, plainOptions())
+// withEmbedded has a chunk, its second, that zstd kept as it is, with a session in it.
+func withEmbedded(v variant) (s *section, inner []byte) {
+	inner = otherSession(variant{}).bytes()
+	s = newSection(v, plainOptions())
 	s.chunk([]event{started(s.opts)})
 	evs := []event{data(1, written, 0, string(inner))}
 	raw := evs[0].append(nil)
 	s.rawChunk(raw, stored(raw), evs)
 	s.chunk([]event{at(2, typeTick, body{})})
-	s.close()
+	return s.close(), inner
+}
+
+func embedded(v variant) outcome {
+	s, inner := withEmbedded(v)
 	i := s.find("chunk", 1)
 	p, begin := s.parts[i], s.at(i)
 	// Three bytes more before the embedded file: nothing follows where the header says.
 	at := bytes.Index(p.bytes, inner)
 	return outcome{file: slices.Insert(s.bytes(), begin+at, 1, 2, 3), events: chunksBut(s, 1), damage: []damage{lost("corrupt", begin, len(p.bytes)+3)}, footer: none}
+}
+
+// embeddedHeader strikes the header of that chunk, so that only a search finds the
+// next one, and the file header in the plaintext before it.
+func embeddedHeader(v variant) outcome {
+	s, _ := withEmbedded(v)
+	i := s.find("chunk", 1)
+	b, begin := s.bytes(), s.at(i)
+	b[begin+40] ^= 1
+	return outcome{file: b, events: chunksBut(s, 1), damage: []damage{lost("corrupt", begin, len(s.parts[i].bytes))}, footer: may}
 }
 
 // stored is one zstd frame of a block that is not compressed. RFC 8878 §3.1.1.

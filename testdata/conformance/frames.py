@@ -81,7 +81,7 @@ def frame_at(data, at):
 def search(data, at, wanted):
     """Returns the first offset from at on where an intact frame that is wanted stands, else the end of data."""
     while (at := data.find(OURS_BYTES, at)) >= 0:
-        if data[at + 8:at + 12] in (b"SPLF", b"SPLC") and (f := frame_at(data, at)) and wanted(f):
+        if data[at + 8:at + 12] in (b"SPLF", b"SPLC", b"SPLT") and (f := frame_at(data, at)) and wanted(f):
             return at
         at += 1
     return len(data)

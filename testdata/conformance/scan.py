@@ -132,7 +132,9 @@ class Scan:
         if fr.is_skippable(m):
             end = at + 8 + int.from_bytes(data[at + 4:at + 8], "little")
             if m != fr.OURS:
-                return end if end <= len(data) else self.lost(at, "torn")
+                if end > len(data):
+                    self.tell("torn", at, left)
+                return min(end, len(data))
             f = fr.frame_at(data, at)
             if f:
                 return self.frame(f)
@@ -170,11 +172,29 @@ class Scan:
 
     def lost(self, at, kind):
         """Rules 1, 3 and 6: goes on at the next header, names what is in between."""
-        refused = self.section and self.section.refused
-        to = fr.search(self.data, at + 1, lambda f: f.tag == b"SPLF" or not refused)
-        if not refused:
-            self.tell("corrupt" if to < len(self.data) else kind, at, to - at)
+        if self.section and self.section.refused:
+            return len(self.data)  # nobody knows where the next section begins
+        to = self.goes_on(at, fr.search(self.data, at + 1, self.counts))
+        self.tell("corrupt" if to < len(self.data) else kind, at, to - at)
         return to
+
+    def counts(self, f):
+        return f.tag != b"SPLT" or self.ends(f)
+
+    def ends(self, f):
+        """Tells whether a trailer is that of this section."""
+        s = self.section
+        return bool(s and s.head and f.tag == b"SPLT" and f.fits(112) and f.u("I", 96) == s.crc and f.u("Q", 16) == f.at - s.at)
+
+    def goes_on(self, lost_at, to):
+        """Rule 1: a file header that was found may be plaintext inside the chunk that is lost."""
+        s, f = self.section, to < len(self.data) and fr.frame_at(self.data, to)
+        if not f or f.tag != b"SPLF" or not s or not s.head:
+            return to
+        limit = to + 2 * min(s.head.u("I", 60), fr.MAX_RAW) + (16 << 20) + (128 << 10)
+        proof = fr.search(self.data[:limit], f.end, lambda f: self.ends(f) or f.tag == b"SPLC" and f.fits(104)
+                          and f.u("I", 96) == s.crc and f.at - f.u("I", 92) == lost_at)
+        return proof if proof < min(limit, len(self.data)) else to
 
     def file_header(self, f):
         s = Section(f)
@@ -208,8 +228,9 @@ class Scan:
             self.tell("corrupt", c.at, c.end - c.at)
             return c.end
         mine = self.section.crc if self.section else None
-        to = fr.search(data, c.body, lambda f: f.at >= c.end or
-                       f.tag == b"SPLC" and f.fits(104) and f.u("I", 96) == mine)
+        to = fr.search(data, c.body, lambda f: self.ends(f) or f.tag != b"SPLT" and (
+            f.at >= c.end or f.tag == b"SPLC" and f.fits(104) and f.u("I", 96) == mine))
+        to = self.goes_on(c.at, to)
         self.tell("torn" if c.end > len(data) and to == len(data) else "corrupt", c.at, to - c.at)
         return to
 
