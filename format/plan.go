@@ -49,7 +49,7 @@ func (f *File) Select(q Query) *Reader {
 // choose lists the chunks from a place of the file on that may have events of q.
 func (f *File) choose(q Query, from int64) []planned {
 	var list []planned
-	conns, pids := rangesOf(slices.Clone(q.Conns)), rangesOf(slices.Clone(q.PIDs))
+	conns, pids := rangesOf(nil, slices.Clone(q.Conns)), rangesOf(nil, slices.Clone(q.PIDs))
 	for i := range f.sections {
 		s := &f.sections[i]
 		if s.Offset >= from {

@@ -59,10 +59,12 @@ type Writer struct {
 	closed  bool
 	session Event
 
-	// The definition of the last connection used: most events follow one of
-	// the same connection.
-	lastConn *definition
-	lastID   uint32
+	// Definitions of connections used lately, by the low bits of their ids: a look
+	// into the table for each event would cost more than all else but the copy.
+	recent [256]struct {
+		id  uint32
+		def *definition
+	}
 
 	wait bool // Append waits for room
 	full bool // the open chunk should be handed on, but there is no other
@@ -225,10 +227,11 @@ func (w *Writer) define(ev *Event) {
 	if ev.Conn == 0 {
 		return
 	}
-	if w.lastConn == nil || w.lastID != ev.Conn {
-		w.lastConn, w.lastID = w.defs.conns[ev.Conn], ev.Conn
+	lately := &w.recent[ev.Conn%uint32(len(w.recent))]
+	if lately.id != ev.Conn || lately.def == nil {
+		lately.id, lately.def = ev.Conn, w.defs.conns[ev.Conn]
 	}
-	if c := w.lastConn; c != nil && c.chunk != w.serial {
+	if c := lately.def; c != nil && c.chunk != w.serial {
 		w.repeat(c.proc, ev.Seq)
 		if c.ev.Probe != 0 {
 			w.repeat(w.defs.probes[c.ev.Probe], ev.Seq)
@@ -250,11 +253,15 @@ func (w *Writer) repeat(d *definition, seq uint64) {
 }
 
 // learn updates the definitions by ev, which is in the open chunk.
-func (w *Writer) learn(ev *Event) {
-	if ev.Type == TypeConn || ev.Type == TypeConnEnd {
-		w.lastConn = nil
+func (w *Writer) learn(ev *Event) { w.learnAt(ev, w.serial) }
+
+// learnAt is learn for an event that is in the chunk serial, 0 for none.
+func (w *Writer) learnAt(ev *Event, serial uint64) {
+	if ev.Type == TypeConnEnd {
+		// The definition is used again, for another connection.
+		w.recent[ev.Conn%uint32(len(w.recent))].def = nil
 	}
-	w.defs.learn(ev, w.serial)
+	w.defs.learn(ev, serial)
 }
 
 // put encodes ev into the open chunk.
