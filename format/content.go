@@ -1,6 +1,9 @@
 package format
 
-import "math"
+import (
+	"errors"
+	"math"
+)
 
 // walk calls f with each event of a chunk's raw bytes, in order, and returns how
 // many there were and the error that stopped it short. f may keep the event's
@@ -10,12 +13,14 @@ func walk(raw []byte, firstSeq uint64, f func(ev *Event)) (n uint32, err error) 
 	var ev Event
 	for len(raw) > 0 {
 		k, lo, err := firstEvent(raw, &ev)
-		if err != nil {
+		if err != nil && !errors.Is(err, ErrVersion) {
 			return n, err
 		}
 		seq = widen(seq, lo)
 		ev.Seq = seq
-		f(&ev)
+		if err == nil {
+			f(&ev)
+		}
 		raw = raw[k:]
 		n++
 	}

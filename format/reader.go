@@ -165,6 +165,15 @@ func (r *Reader) next(ev *Event) error {
 // the rest of the chunk, when there is none to be had.
 func (r *Reader) event(ev *Event) bool {
 	n, lo, err := firstEvent(r.raw[r.pos:], ev)
+	if errors.Is(err, ErrVersion) {
+		// Its length is good: only this event is for newer readers.
+		r.note(Damage{r.start, r.size, DamageVersion, fmt.Sprintf("event %d of chunk %d: %v; update spliff", r.seen, r.head.no, err)})
+		r.seq = widen(r.seq, lo)
+		r.pos += n
+		r.seen++
+		r.checkCount()
+		return false
+	}
 	if err != nil {
 		r.pos = len(r.raw)
 		r.note(Damage{r.start, r.size, DamageCorrupt, fmt.Sprintf("after event %d of chunk %d: %v", r.seen, r.head.no, err)})

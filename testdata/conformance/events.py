@@ -52,6 +52,8 @@ class Short(Malformed):
 class Unreadable(Exception):
     """One event, or list, that uses what this reader must know and doesn't."""
 
+    end = seq = 0  # of an event: the offset behind it, and its seq
+
 
 def pad8(n):
     return (n + 7) & ~7
@@ -228,7 +230,11 @@ def event_at(log, at, near):
         raise Malformed("event header length")
     payload = log[at + hlen * 4:at + size]
     if flags & OPTIONS:
-        payload = with_options(payload)
+        try:
+            payload = with_options(payload)
+        except Unreadable as e:
+            e.end, e.seq = at + pad8(size), nearest(near, seq)
+            raise
     most = MAX_DEFINITION if typ in (CONN, PROC, PROBE, SESSION) else MAX_PAYLOAD
     if len(payload) > most:
         raise Malformed("payload is too long")

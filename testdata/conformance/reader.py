@@ -71,15 +71,19 @@ class Reader:
             self.events.append(self.made(s))
 
     def read_chunk(self, c, log):
-        found, at, near = [], 0, c.first_seq
+        found, at, near, passed = [], 0, c.first_seq, 0
         try:
             while at < len(log):
-                e, at = ev.event_at(log, at, near)
-                found.append(e)
-                near = e.seq
-            if len(found) != c.n_events:
+                try:
+                    e, at = ev.event_at(log, at, near)
+                    found.append(e)
+                    near = e.seq
+                except ev.Unreadable as x:
+                    self.damage.append({"kind": "version", "offset": c.at, "size": c.end - c.at})
+                    at, near, passed = x.end, x.seq, passed + 1
+            if len(found) + passed != c.n_events:
                 raise ev.Malformed("another number of events")
-        except (ev.Malformed, ev.Unreadable):
+        except ev.Malformed:
             self.damage.append({"kind": "corrupt", "offset": c.at, "size": c.end - c.at})
         return found
 
