@@ -7,6 +7,7 @@ import (
 
 	"github.com/NoFear0411/spliff/export"
 	"github.com/NoFear0411/spliff/format"
+	"github.com/NoFear0411/spliff/format/disk"
 	"github.com/NoFear0411/spliff/record"
 	"github.com/NoFear0411/spliff/replay"
 )
@@ -31,17 +32,22 @@ func openRecorder(ctx context.Context, o record.Options) (recorder, error) {
 	return s, nil
 }
 
-// flushEvery is how long an event may wait in an open chunk. What a kill can
-// lose is one such interval.
-const flushEvery = time.Second
+// flushAfter is how old an open chunk may be when the recorder has drained the
+// kernel, which it does every half second: so a chunk is closed, and out of a
+// kill's reach, within a second of its first event.
+const flushAfter = 400 * time.Millisecond
 
 // recordSink is a [record.Sink] that writes a session, prints it, or both. The
 // printing is the replay engine itself, so live text and replayed text agree.
 type recordSink struct {
-	e       *env
-	w       *format.Writer // nil: no session is written
-	eager   bool           // someone reads the session as it comes
-	flushed time.Time
+	e     *env
+	store *disk.Store    // nil: no session is written
+	w     *format.Writer // writes to store
+	eager bool           // someone reads the session as it comes
+	open  bool           // events wait in the open chunk
+	since time.Time      // when the first of them came
+	limit int64          // bytes after which to end, 0 for none
+	full  func()         // ends the recording
 
 	engine *replay.Engine // nil: nothing is printed
 	text   export.Sink
@@ -54,14 +60,15 @@ type recordSink struct {
 	ended bool         // an END event came
 }
 
-// newRecordSink returns the sink that o asks for, writing the session to out.
-func newRecordSink(e *env, o *recordOptions, out *output, info format.Session) (*recordSink, error) {
-	s := &recordSink{e: e, eager: o.out == stdio, flushed: e.now(), info: info}
+// newRecordSink returns the sink that o asks for, writing the session to
+// store.
+func newRecordSink(e *env, o *recordOptions, store *disk.Store, info format.Session) (*recordSink, error) {
+	s := &recordSink{e: e, store: store, eager: o.out == stdio, limit: int64(o.maxSize), full: func() {}, info: info}
 	s.last.Time = info.Mono
-	if o.out != "" {
+	if store != nil {
 		// One compressor beside the goroutine that drains the kernel: the two
 		// together must not take the recorded programs' CPUs.
-		w, err := format.NewWriter(out.direct(e), info, format.WriterOptions{Workers: 1})
+		w, err := format.NewWriter(store, info, format.WriterOptions{Workers: 1})
 		if err != nil {
 			return nil, err
 		}
@@ -91,7 +98,7 @@ func (s *recordSink) Event(ev *format.Event) error {
 	s.ended = ev.Type == format.TypeEnd
 	// File before screen: what was shown can always be replayed.
 	if s.w != nil {
-		if err := s.w.Append(ev); err != nil {
+		if err := s.write(ev); err != nil {
 			return err
 		}
 	}
@@ -109,16 +116,27 @@ func (s *recordSink) Event(ev *format.Event) error {
 	return s.engine.Push(ev)
 }
 
-// Flush implements [record.Sink]: what came is shown at once, and is in the
-// file at most flushEvery later.
+// write adds an event to the session.
+func (s *recordSink) write(ev *format.Event) error {
+	if !s.open {
+		s.open, s.since = true, s.e.now()
+	}
+	return s.w.Append(ev)
+}
+
+// Flush implements [record.Sink]: what came is shown at once, and is in the file
+// when its chunk is old enough.
 func (s *recordSink) Flush() error {
 	if s.engine != nil {
 		if err := errors.Join(s.engine.Flush(), s.screen.Flush()); err != nil {
 			return err
 		}
 	}
-	if now := s.e.now(); s.w != nil && (s.eager || now.Sub(s.flushed) >= flushEvery) {
-		s.flushed = now
+	if s.limit > 0 && s.store.Stored() >= s.limit {
+		s.full()
+	}
+	if s.open && (s.eager || s.e.now().Sub(s.since) >= flushAfter) {
+		s.open = false
 		return s.w.Flush()
 	}
 	return nil
@@ -139,7 +157,12 @@ func (s *recordSink) close(reason string, st record.Stats) error {
 	// Every part is closed whatever happened to another: the file must be whole
 	// even when the screen's pipe is gone.
 	if s.w != nil {
-		errs = append(errs, s.w.Close())
+		err := s.w.Close()
+		errs = append(errs, err)
+		// The store has failed for good where the writer has: once is enough.
+		if serr := s.store.Close(); !errors.Is(err, serr) {
+			errs = append(errs, serr)
+		}
 	}
 	if s.engine != nil {
 		_, err := s.engine.Close()

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/NoFear0411/spliff/format"
+	"github.com/NoFear0411/spliff/format/disk"
 	"github.com/NoFear0411/spliff/record"
 )
 
@@ -101,7 +102,7 @@ func statusLine(st record.Stats, d time.Duration) string {
 
 // report says on stderr what was recorded, what was lost, and what to type next.
 // After a failure nothing is claimed of what the file holds.
-func (o *recordOptions) report(e *env, rec recorder, out *output, failed error) {
+func (o *recordOptions) report(e *env, rec recorder, store *disk.Store, failed error) {
 	st := rec.Stats()
 	if failed != nil {
 		e.say("spliff: the recording ended early, after %s and %s of plaintext; what came later is missing",
@@ -116,7 +117,7 @@ func (o *recordOptions) report(e *env, rec recorder, out *output, failed error) 
 		}
 	} else {
 		e.say("spliff: recorded %s on %s of %s, %s of plaintext%s", count(st.Events, "data event"),
-			count(st.Conns, "connection"), count(st.Procs, "process"), bytesText(st.Bytes), out.sizeText())
+			count(st.Conns, "connection"), count(st.Procs, "process"), bytesText(st.Bytes), sizeOf(store))
 	}
 	e.say("spliff: %s", lossText(st))
 	for _, t := range rec.Targets() {
@@ -128,21 +129,41 @@ func (o *recordOptions) report(e *env, rec recorder, out *output, failed error) 
 	if code, ok := rec.ChildExit(); ok && code != 0 {
 		e.say("spliff: %s exited with %d", o.command[0], code)
 	}
-	if out.file != nil {
-		e.say("spliff: next: spliff show %s", out.path)
+	if store != nil && o.out != stdio {
+		e.say("spliff: next: spliff show %s%s", firstOf(store), o.identityHint())
 	}
 }
 
-// sizeText says where the session is and how large.
-func (o *output) sizeText() string {
-	if o.file == nil {
+// identityHint reminds of the key an encrypted session wants.
+func (o *recordOptions) identityHint() string {
+	if o.encrypted() {
+		return " -i KEYFILE"
+	}
+	return ""
+}
+
+// firstOf returns the first file of the session that is still there.
+func firstOf(store *disk.Store) string {
+	if files := store.Files(); len(files) > 0 {
+		return files[0]
+	}
+	return "FILE"
+}
+
+// sizeOf says where the session is and how much was written.
+func sizeOf(store *disk.Store) string {
+	if store == nil {
 		return ""
 	}
-	fi, err := o.file.Stat()
-	if err != nil {
-		return ", in " + o.path
+	size := bytesText(uint64(store.Stored()))
+	switch files := store.Files(); len(files) {
+	case 0:
+		return ""
+	case 1:
+		return fmt.Sprintf(", in %s (%s)", files[0], size)
+	default:
+		return fmt.Sprintf(", in %d files from %s to %s (%s)", len(files), files[0], files[len(files)-1], size)
 	}
-	return fmt.Sprintf(", in %s (%s)", o.path, bytesText(uint64(fi.Size())))
 }
 
 // lossText says what is missing and why.

@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 )
 
@@ -19,16 +20,16 @@ type file struct {
 
 	opened, synced time.Time
 	units          int
-	plain          int64 // bytes of units
-	stored         int64 // bytes given to f
-	durable        int64 // of plain
+	plain          int64         // bytes of units
+	stored         *atomic.Int64 // bytes given to files
+	durable        int64         // of plain
 }
 
 // Write passes b to the file. Layers may not look at the count, so that a short
 // write becomes an error here.
 func (c *file) Write(b []byte) (int, error) {
 	n, err := c.f.Write(b)
-	c.stored += int64(max(n, 0))
+	c.stored.Add(int64(max(n, 0)))
 	if err == nil && n < len(b) {
 		err = fmt.Errorf("write %s: %w", c.path, io.ErrShortWrite)
 	}
@@ -61,7 +62,7 @@ func (s *Store) newFile(path, final string) error {
 // use makes f the current file.
 func (s *Store) use(f File, path, final string) error {
 	now := s.o.Now()
-	c := &file{f: f, path: path, final: final, opened: now, synced: now}
+	c := &file{f: f, path: path, final: final, opened: now, synced: now, stored: &s.stored}
 	c.w = c
 	if s.o.Wrap != nil {
 		layer, err := s.o.Wrap(c)
@@ -84,7 +85,6 @@ func (s *Store) finish() error {
 		// A full disk may show only here; the name must not be given before.
 		err = cerr
 	}
-	s.stored.Add(c.stored)
 	if err == nil && s.o.Sync != SyncNone {
 		s.made(c, c.plain)
 	}

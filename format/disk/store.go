@@ -318,7 +318,6 @@ func (s *Store) Close() error {
 
 // abandon closes the current file as it is.
 func (s *Store) abandon() {
-	s.stored.Add(s.cur.stored)
 	s.cur.f.Close()
 	s.cur = nil
 }
@@ -350,15 +349,7 @@ func (s *Store) Written() int64 { return s.written.Load() }
 func (s *Store) Synced() int64 { return s.durable.Load() }
 
 // Stored returns how many bytes all files made so far have, deleted ones included.
-func (s *Store) Stored() int64 {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	n := s.stored.Load()
-	if s.cur != nil {
-		n += s.cur.stored
-	}
-	return n
-}
+func (s *Store) Stored() int64 { return s.stored.Load() }
 
 // Files returns where the session is: its complete files, and the one being
 // written. For a stream it returns nothing.
