@@ -35,7 +35,7 @@ func (f *fileFlags) register(fs *pflag.FlagSet) {
 	fs.Var(&f.rotate, "rotate", "go on in a new file at this size or after this time (repeatable: both)")
 	fs.IntVar(&f.keep, "keep", 0, "with --rotate: keep the newest `N` files, delete older ones")
 	fs.Var(&f.maxSize, "max-size", "end the recording when this much has been written, in all files")
-	fs.StringVar(&f.sync, "sync", disk.SyncInterval.String(), "make it survive a power failure: none, interval (each second) or `chunk` (each write)")
+	fs.StringVar(&f.sync, "sync", disk.SyncInterval.String(), "make it survive a power failure: `POLICY` none, interval (each second) or chunk (each write)")
 	fs.StringArrayVar(&f.encryptTo, "encrypt-to", nil, "encrypt to this `RECIPIENT`: age1… or an SSH public key (repeatable)")
 	fs.StringArrayVar(&f.recipients, "recipients-file", nil, "encrypt to the recipients in this `FILE` (repeatable)")
 }

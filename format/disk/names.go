@@ -1,6 +1,7 @@
 package disk
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"path/filepath"
@@ -64,8 +65,10 @@ func refuseMembers(sys FS, name string) error {
 // refuseExisting checks that final may be made, or replaced.
 func refuseExisting(sys FS, final string, replace bool) (exists bool, err error) {
 	switch fi, err := sys.Lstat(final); {
+	case errors.Is(err, fs.ErrNotExist):
+		return false, nil
 	case err != nil:
-		return false, nil // what else is wrong with it shows when it is made
+		return false, err
 	case !replace:
 		return true, &fs.PathError{Op: "create", Path: final, Err: fs.ErrExist}
 	case !fi.Mode().IsRegular():
