@@ -107,7 +107,7 @@ func TestBitFlips(t *testing.T) {
 		header[i] = true
 	}
 	for _, end := range ends[:len(ends)-1] {
-		for i := range chunkHeadLen + zstd.HeaderMaxSize {
+		for i := range int(frameLen(file[end:])) + zstd.HeaderMaxSize {
 			header[end+i] = true
 		}
 	}
@@ -170,7 +170,7 @@ func TestBytesLostOrAdded(t *testing.T) {
 		{"the header gone", file[ends[0]:], without(), []Damage{{0, 0, DamageMissing, ""}}},
 		{"header and first chunk gone", file[ends[1]:], without(1), []Damage{{0, 0, DamageMissing, ""}}},
 		{"second header gone", slices.Concat(file, file[ends[0]:]), slices.Concat(without(), without()), []Damage{{int64(len(file)), 0, DamageMissing, ""}}},
-		{"a chunk header gone", slices.Delete(bytes.Clone(file), ends[1], ends[1]+chunkHeadLen), without(2), []Damage{{int64(ends[1]), int64(len(parts[2]) - chunkHeadLen), DamageCorrupt, ""}}},
+		{"a chunk header gone", slices.Delete(bytes.Clone(file), ends[1], ends[1]+int(frameLen(parts[2]))), without(2), []Damage{{int64(ends[1]), int64(len(parts[2])) - frameLen(parts[2]), DamageCorrupt, ""}}},
 	}
 	for _, tt := range tests {
 		got, damage := read(t, tt.file)

@@ -58,6 +58,7 @@ const (
 	endBytes
 	endLostEvents
 	endLostBytes
+	endNext
 )
 
 // AppendTo appends the encoded payload to dst and returns the result. What has
@@ -244,7 +245,8 @@ func (v *End) AppendTo(dst []byte) []byte {
 	dst = appendWord(dst, endEvents, v.Events)
 	dst = appendWord(dst, endBytes, v.Bytes)
 	dst = appendWord(dst, endLostEvents, v.LostEvents)
-	return appendWord(dst, endLostBytes, v.LostBytes)
+	dst = appendWord(dst, endLostBytes, v.LostBytes)
+	return appendWord(dst, endNext, uint64(v.Next))
 }
 
 // ParseEnd decodes the payload of an END event. The result does not alias p.
@@ -263,6 +265,8 @@ func ParseEnd(p []byte) (End, error) {
 			v.LostEvents = s.word()
 		case endLostBytes:
 			v.LostBytes = s.word()
+		case endNext:
+			v.Next = s.u32()
 		default:
 			s.unknown()
 		}

@@ -2,7 +2,6 @@ package format
 
 import (
 	"encoding/binary"
-	"fmt"
 	"hash/crc32"
 )
 
@@ -20,7 +19,22 @@ const (
 const (
 	tagFile  = 'S' | 'P'<<8 | 'L'<<16 | 'F'<<24
 	tagChunk = 'S' | 'P'<<8 | 'L'<<16 | 'C'<<24
+
+	tagIndex   = 'S' | 'P'<<8 | 'L'<<16 | 'I'<<24
+	tagSummary = 'S' | 'P'<<8 | 'L'<<16 | 'S'<<24
+	tagTrailer = 'S' | 'P'<<8 | 'L'<<16 | 'T'<<24
 )
+
+// maxFrame returns the most bytes a frame of ours may have after its size field.
+func maxFrame(tag uint32) int64 {
+	switch tag {
+	case tagIndex:
+		return MaxIndex
+	case tagSummary:
+		return MaxSummary
+	}
+	return MaxHeader
+}
 
 const (
 	envelopeLen = 16 // magic to flags
@@ -84,127 +98,4 @@ func sealEnvelope(f []byte) uint32 {
 	crc := checksum(f[:end])
 	le.PutUint32(f[end:], crc)
 	return crc
-}
-
-// File header: FORMAT.md "File header".
-const (
-	fileFixedLen   = 80
-	clockMonotonic = 1
-)
-
-// fileHeader is what a reader keeps of a file header. The UUID and clock fields
-// of the fixed part are for tools that want no TLVs; the session says the same.
-type fileHeader struct {
-	firstSeq uint64
-	mono     uint64
-	session  []byte // TLVs of the SESSION payload; aliases the frame
-}
-
-// appendFileHeader encodes the header of a section. session is the encoded
-// SESSION payload of s.
-func appendFileHeader(dst []byte, s *Session, session []byte, target int) []byte {
-	n := fileFixedLen + len(session) + crcLen
-	at := len(dst)
-	dst = append(dst, make([]byte, n)...)
-	f := dst[at:]
-	beginEnvelope(f, tagFile, fileFixedLen)
-	f[16], f[17], f[18], f[19] = Major, Minor, 0, clockMonotonic
-	copy(f[24:40], s.UUID[:])
-	le.PutUint64(f[40:], uint64(s.Wall))
-	le.PutUint64(f[48:], s.Mono)
-	le.PutUint32(f[60:], uint32(target))
-	copy(f[fileFixedLen:], session)
-	sealEnvelope(f)
-	return dst
-}
-
-// parseFileHeader reads an envelope tagged SPLF. It fails with ErrVersion for a
-// section this reader must refuse; bytes 16–18 mean the same in every version.
-func parseFileHeader(e envelope) (fileHeader, error) {
-	f := e.fixed
-	if len(f) < 19 {
-		return fileHeader{}, fmt.Errorf("file header: %w: %d fixed bytes", ErrMalformed, len(f))
-	}
-	major, minReader := f[16], f[18]
-	if major > Major || major == Major && minReader > Minor {
-		return fileHeader{}, fmt.Errorf("%w: it needs format %d.%d, this program reads up to %d.%d; update spliff",
-			ErrVersion, major, minReader, Major, Minor)
-	}
-	if major < Major || len(f) < fileFixedLen {
-		return fileHeader{}, fmt.Errorf("file header: %w: version %d.%d, %d fixed bytes", ErrMalformed, major, f[17], len(f))
-	}
-	return fileHeader{firstSeq: le.Uint64(f[64:]), mono: le.Uint64(f[48:]), session: e.rest}, nil
-}
-
-// Chunk header: FORMAT.md "Chunk header".
-const (
-	chunkFixedLen = 104
-	chunkHeadLen  = chunkFixedLen + crcLen // as written by 1.0: no variable part
-)
-
-// chunkHeader describes the zstd frame that follows it. Everything but lengths
-// and checksums is for choosing chunks without decompressing them; a reader that
-// reads all does not depend on it.
-type chunkHeader struct {
-	no               uint32
-	compLen, rawLen  uint32
-	events           uint32
-	firstSeq         uint64
-	minTime, maxTime uint64
-	minPID, maxPID   uint32
-	types            uint64
-	frameCRC         uint32
-	lost             uint32
-	conns            uint32
-	prevSpan         uint32
-	section          uint32
-}
-
-// put encodes h into the first chunkHeadLen bytes of f.
-func (h *chunkHeader) put(f []byte) {
-	f = f[:chunkHeadLen]
-	clear(f)
-	beginEnvelope(f, tagChunk, chunkFixedLen)
-	le.PutUint32(f[16:], h.no)
-	le.PutUint32(f[20:], h.compLen)
-	le.PutUint32(f[24:], h.rawLen)
-	le.PutUint32(f[28:], h.events)
-	le.PutUint64(f[32:], h.firstSeq)
-	le.PutUint64(f[40:], h.minTime)
-	le.PutUint64(f[48:], h.maxTime)
-	le.PutUint32(f[56:], h.minPID)
-	le.PutUint32(f[60:], h.maxPID)
-	le.PutUint64(f[64:], h.types)
-	le.PutUint32(f[72:], h.frameCRC)
-	le.PutUint32(f[76:], h.lost)
-	le.PutUint32(f[80:], h.conns)
-	le.PutUint32(f[92:], h.prevSpan)
-	le.PutUint32(f[96:], h.section)
-	sealEnvelope(f)
-}
-
-// parseChunkHeader reads an envelope tagged SPLC. The lengths in it are claims:
-// the caller bounds them before it believes them.
-func parseChunkHeader(e envelope) (h chunkHeader, ok bool) {
-	f := e.fixed
-	if len(f) < chunkFixedLen {
-		return h, false
-	}
-	return chunkHeader{
-		no:       le.Uint32(f[16:]),
-		compLen:  le.Uint32(f[20:]),
-		rawLen:   le.Uint32(f[24:]),
-		events:   le.Uint32(f[28:]),
-		firstSeq: le.Uint64(f[32:]),
-		minTime:  le.Uint64(f[40:]),
-		maxTime:  le.Uint64(f[48:]),
-		minPID:   le.Uint32(f[56:]),
-		maxPID:   le.Uint32(f[60:]),
-		types:    le.Uint64(f[64:]),
-		frameCRC: le.Uint32(f[72:]),
-		lost:     le.Uint32(f[76:]),
-		conns:    le.Uint32(f[80:]),
-		prevSpan: le.Uint32(f[92:]),
-		section:  le.Uint32(f[96:]),
-	}, true
 }

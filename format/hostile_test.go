@@ -17,11 +17,11 @@ func chunkOf(head []byte, raw []byte, opts []zstd.EOption, edit func(h *chunkHea
 	if err != nil {
 		panic(err)
 	}
-	out := e.EncodeAll(raw, make([]byte, chunkHeadLen))
-	h := chunkHeader{events: 1, rawLen: uint32(len(raw)), compLen: uint32(len(out) - chunkHeadLen),
-		frameCRC: checksum(out[chunkHeadLen:]), section: le.Uint32(head[len(head)-crcLen:])}
+	out := e.EncodeAll(raw, make([]byte, plainHead))
+	h := chunkHeader{events: 1, rawLen: uint32(len(raw)), compLen: uint32(len(out) - plainHead),
+		frameCRC: checksum(out[plainHead:]), section: le.Uint32(head[len(head)-crcLen:])}
 	edit(&h)
-	h.put(out)
+	h.put(out[:plainHead])
 	return out
 }
 
@@ -42,7 +42,7 @@ func TestHostileChunks(t *testing.T) {
 	stream.Close()
 	streamed := chunkOf(head, clock, nil, func(h *chunkHeader) {
 		h.compLen, h.frameCRC, h.rawLen = uint32(noSize.Len()), checksum(noSize.Bytes()), uint32(5000*len(clock))
-	})[:chunkHeadLen]
+	})[:plainHead]
 
 	tests := []struct {
 		name   string
@@ -112,7 +112,7 @@ func TestMaxChunk(t *testing.T) {
 // Headers nested to make a reader check the same bytes again and again.
 func TestNotQuadratic(t *testing.T) {
 	head := frames(write(t, nil, WriterOptions{}, nil))[0]
-	liar := chunkOf(head, []byte("x"), nil, func(h *chunkHeader) { h.compLen = 4 << 20; h.rawLen = 1; h.frameCRC++ })[:chunkHeadLen]
+	liar := chunkOf(head, []byte("x"), nil, func(h *chunkHeader) { h.compLen = 4 << 20; h.rawLen = 1; h.frameCRC++ })[:plainHead]
 	bait := append([]byte{0x53, 0x2a, 0x4d, 0x18, 0, 0xff, 0, 0}, "SPLCxxxx"...)
 	for name, unit := range map[string][]byte{"chunk headers": liar, "false headers": bait} {
 		file := slices.Concat(head, bytes.Repeat(unit, 8<<20/len(unit)))

@@ -22,6 +22,9 @@ const (
 	MaxChunk = 64 << 20
 	// MaxHeader is the most bytes of a file header or chunk header frame.
 	MaxHeader = 64 << 10
+	// MaxSummary is the most bytes of a summary frame, MaxIndex of an index frame.
+	MaxSummary = 1 << 20
+	MaxIndex   = 64 << 20
 	// MaxWindow is the largest zstd window a reader has to hold.
 	MaxWindow = 8 << 20
 	// MaxList is the most elements of a list in a payload, such as Proc.Args.

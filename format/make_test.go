@@ -72,9 +72,29 @@ func small(t testing.TB) (file []byte, evs []Event) {
 	return write(t, evs, WriterOptions{}, func(i int) bool { return i%7 == 6 }), evs
 }
 
-// write makes a session file of evs. flush, if not nil, says after which events
-// to flush.
+// write makes a session file of evs without its footer. flush, if not nil, says
+// after which events to flush.
 func write(t testing.TB, evs []Event, o WriterOptions, flush func(i int) bool) []byte {
+	return noFooter(writeWhole(t, evs, o, flush))
+}
+
+// noFooter returns file up to the first frame of a footer.
+func noFooter(file []byte) []byte {
+	at := 0
+	for _, f := range frames(file) {
+		switch tag := le.Uint32(f[8:]); {
+		case le.Uint32(f) != magicOurs, tag == tagIndex, tag == tagSummary, tag == tagTrailer:
+			return file[:at:at]
+		}
+		at += len(f)
+	}
+	return file
+}
+
+// plainHead is the length of a chunk header without sets.
+const plainHead = chunkFixedLen + crcLen
+
+func writeWhole(t testing.TB, evs []Event, o WriterOptions, flush func(i int) bool) []byte {
 	t.Helper()
 	var buf bytes.Buffer
 	w, err := NewWriter(&buf, testSession(), o)

@@ -3,7 +3,6 @@ package format
 import (
 	"fmt"
 	"io"
-	"math"
 	"sync/atomic"
 
 	"github.com/klauspost/compress/zstd"
@@ -19,45 +18,18 @@ const spareChunks = 2
 
 // chunk is a buffer of events on its way to the file.
 type chunk struct {
-	raw  []byte
-	out  []byte // chunk header and zstd frame
-	head chunkHeader
-	done chan struct{} // holds one token when out is ready; unused without workers
-}
-
-// add takes an event into the header.
-func (h *chunkHeader) add(ev *Event) {
-	if h.events == 0 {
-		h.firstSeq = ev.Seq
-		h.minTime, h.maxTime = math.MaxUint64, 0
-	}
-	h.events++
-	if ev.Type < 64 {
-		h.types |= 1 << ev.Type
-	}
-	// A repeat is as old as what it repeats and would widen the range for nothing.
-	if ev.Flags&FlagRepeat == 0 {
-		h.minTime, h.maxTime = min(h.minTime, ev.Time), max(h.maxTime, ev.Time)
-	}
-}
-
-func (h *chunkHeader) addPID(pid uint32) {
-	if pid == 0 {
-		return
-	}
-	if h.minPID == 0 {
-		h.minPID = pid
-	}
-	h.minPID, h.maxPID = min(h.minPID, pid), max(h.maxPID, pid)
+	raw         []byte
+	out         []byte // chunk header and zstd frame
+	head        chunkHeader
+	about       describer
+	conns, pids idSet         // of head, not made short
+	done        chan struct{} // holds one token when out is ready; unused without workers
 }
 
 // output compresses chunks and writes them in the order they were submitted.
-// Buffers circulate: free → the Writer → todo and order → free. There are
-// workers+spareChunks of them, so memory is bounded and only taking from free
-// can block.
+// Buffers circulate: free → the Writer → todo and order → free. There are at most
+// limit of them, so memory is bounded and only taking from free can block.
 type output struct {
-	w       io.Writer
-	section uint32
 	bytes   int // capacity of a fresh chunk
 	workers int
 
@@ -68,13 +40,14 @@ type output struct {
 	free        chan *chunk
 	todo, order chan *chunk
 	finished    chan struct{}
+	made, limit int // buffers there are, and may be; the Writer's
 
-	err  atomic.Pointer[error]
-	no   uint32 // of the next chunk; owned by whoever writes
-	span uint32 // bytes since the start of the previous chunk header
+	sect    *sectionWriter // owned by whoever writes
+	err     atomic.Pointer[error]
+	written atomic.Int64
 }
 
-func newOutput(w io.Writer, o WriterOptions, target int, section uint32, headLen int) (*output, error) {
+func newOutput(o WriterOptions, target int, sect *sectionWriter) (*output, error) {
 	level := zstd.EncoderLevelFromZstd(max(o.Level, 1))
 	workers := max(o.Workers, 0)
 	encoder := func(single bool) (*zstd.Encoder, error) {
@@ -90,14 +63,15 @@ func newOutput(w io.Writer, o WriterOptions, target int, section uint32, headLen
 		return nil, fmt.Errorf("make compressor: %w", err)
 	}
 	n := workers + spareChunks
+	if workers > 0 {
+		n = max(n, o.QueueBytes/target)
+	}
 	out := &output{
-		w: w, section: section, bytes: target + 64<<10, workers: workers, narrow: narrow, wide: wide,
+		bytes: target + 64<<10, workers: workers, narrow: narrow, wide: wide,
 		free: make(chan *chunk, n), todo: make(chan *chunk, n), order: make(chan *chunk, n),
-		finished: make(chan struct{}),
+		finished: make(chan struct{}), limit: n, sect: sect,
 	}
-	for range n {
-		out.free <- &chunk{done: make(chan struct{}, 1)}
-	}
+	sect.out = out
 	return out, nil
 }
 
@@ -125,23 +99,43 @@ func (o *output) start() {
 	}()
 }
 
-// submit takes a full chunk and returns an empty one.
-func (o *output) submit(c *chunk) *chunk {
-	if o.workers == 0 {
-		o.compress(c)
-		o.write(c)
-	} else {
-		o.todo <- c
-		o.order <- c
+// take returns an empty chunk, or nil if all are on their way and wait is false.
+func (o *output) take(wait bool) *chunk {
+	select {
+	case c := <-o.free:
+		return c
+	default:
+	}
+	if o.made < o.limit {
+		o.made++
+		return &chunk{done: make(chan struct{}, 1)}
+	}
+	if !wait {
+		return nil
 	}
 	return <-o.free
 }
 
-// stop waits until everything submitted is written and returns the first error.
+// submit hands a full chunk on.
+func (o *output) submit(c *chunk) {
+	if o.workers == 0 {
+		o.compress(c)
+		o.write(c)
+		return
+	}
+	o.todo <- c
+	o.order <- c
+}
+
+// stop waits until everything submitted is written, ends the section in order and
+// returns the first error.
 func (o *output) stop() error {
 	close(o.todo)
 	close(o.order)
 	<-o.finished
+	if o.failure() == nil {
+		o.fail(o.sect.finish())
+	}
 	return o.failure()
 }
 
@@ -153,31 +147,35 @@ func (o *output) failure() error {
 	return nil
 }
 
+func (o *output) fail(err error) {
+	if err != nil {
+		err = fmt.Errorf("write session: %w", err)
+		o.err.Store(&err)
+	}
+}
+
+// compress makes the zstd frame of c and all of its header that does not depend
+// on its place in the file.
 func (o *output) compress(c *chunk) {
+	// The Writer made these events: they can be read.
+	c.conns, c.pids, _ = c.about.describe(&c.head, c.raw)
 	enc := o.narrow
 	if len(c.raw) > encodeWindow {
 		enc = o.wide
 	}
-	c.out = enc.EncodeAll(c.raw, extend(c.out[:0], chunkHeadLen))
-	// The header is completed by write: only there is the chunk's place known.
-	frame := c.out[chunkHeadLen:]
+	head := c.head.frameLen()
+	c.out = enc.EncodeAll(c.raw, extend(c.out[:0], head))
+	frame := c.out[head:]
 	c.head.compLen, c.head.rawLen = uint32(len(frame)), uint32(len(c.raw))
 	c.head.frameCRC = checksum(frame)
 }
 
-// write completes the header, writes c in one call and recycles it.
+// write writes c and recycles it.
 func (o *output) write(c *chunk) {
 	// After a failed write the file ends torn. A chunk behind that could be found
 	// by a reader, but the writer could no longer say how much is missing.
 	if o.err.Load() == nil {
-		c.head.no, c.head.prevSpan, c.head.section = o.no, o.span, o.section
-		c.head.put(c.out)
-		if err := writeAll(o.w, c.out); err != nil {
-			err = fmt.Errorf("write session: %w", err)
-			o.err.Store(&err)
-		}
-		o.no++
-		o.span = uint32(len(c.out))
+		o.fail(o.sect.chunk(c))
 	}
 	o.recycle(c)
 }

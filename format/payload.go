@@ -135,4 +135,5 @@ type End struct {
 	Bytes      uint64 // plaintext bytes recorded
 	LostEvents uint64
 	LostBytes  uint64
+	Next       uint32 // number of the file in which the session goes on, 0 if it is over
 }

@@ -18,7 +18,13 @@ func (r *Reader) chunk(e envelope, n int) error {
 	}
 	whole := int64(n) + int64(h.compLen)
 	if h.rawLen > uint32(r.maxChunk) || int64(h.compLen) > maxComp(r.maxChunk) {
-		return r.overLimit(h, whole)
+		return r.overLimit(h, whole, fmt.Sprintf("the limit is %d", r.maxChunk))
+	}
+	if r.scan != nil {
+		return r.scanChunk(h, n, whole)
+	}
+	if r.given+int64(h.rawLen) > r.maxExpand*(r.src.off+whole)+expandFloor {
+		return r.overLimit(h, whole, fmt.Sprintf("the limit is %d times the file's size", r.maxExpand))
 	}
 	b := r.src.peek(int(whole))
 	if int64(len(b)) < whole {
@@ -39,7 +45,11 @@ func (r *Reader) chunk(e envelope, n int) error {
 	r.place(h)
 	r.head, r.start, r.size = h, start, whole
 	r.pos, r.seen, r.seq = 0, 0, h.firstSeq
+	r.given += int64(h.rawLen)
 	r.src.skip(int(whole))
+	if r.proof != nil {
+		r.proof.chunk(r, n)
+	}
 	if len(r.raw) == 0 {
 		r.checkCount()
 	}
@@ -47,13 +57,13 @@ func (r *Reader) chunk(e envelope, n int) error {
 }
 
 // overLimit passes over a chunk that is larger than this reader accepts.
-func (r *Reader) overLimit(h chunkHeader, whole int64) error {
+func (r *Reader) overLimit(h chunkHeader, whole int64, limit string) error {
 	start := r.src.off
 	got := r.src.discard(whole)
 	if err := r.src.failure(); err != nil && got < whole {
 		return err
 	}
-	r.note(Damage{start, got, DamageLimit, fmt.Sprintf("chunk %d claims %d bytes, %d compressed; the limit is %d", h.no, h.rawLen, h.compLen, r.maxChunk)})
+	r.note(Damage{start, got, DamageLimit, fmt.Sprintf("chunk %d claims %d bytes, %d compressed; %s", h.no, h.rawLen, h.compLen, limit)})
 	return nil
 }
 
@@ -115,6 +125,10 @@ func (r *Reader) decompress(frame []byte, size uint32) error {
 // missing before it.
 func (r *Reader) place(h chunkHeader) {
 	s := &r.sect
+	if r.plan != nil {
+		r.plan.place(r, h)
+		return
+	}
 	switch {
 	case !s.known || s.tag != h.section:
 		r.absent("the file header of the section is missing")
@@ -124,7 +138,7 @@ func (r *Reader) place(h chunkHeader) {
 		r.absent("the file header of the section is missing")
 		s.begun = false
 	case h.no > s.next:
-		r.absent(fmt.Sprintf("chunks %d to %d are missing", s.next, h.no-1))
+		r.absent(missingChunks(s.next, h.no))
 	}
 	s.next = h.no + 1
 	r.hurt = false

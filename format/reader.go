@@ -8,21 +8,34 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// ReaderOptions bounds a reader.
+// ReaderOptions bounds a reader, and says how much it doubts.
 type ReaderOptions struct {
 	// MaxChunk is the most bytes one chunk may decompress to; 0 means the
 	// format's own limit, [MaxChunk]. Memory use is about twice this at most,
 	// whatever a hostile file claims.
 	MaxChunk int
+	// MaxExpand bounds what a small file can be made to decompress to: this many
+	// times its size, and 512 MiB more. 0 means 2,048. The attack is a file of
+	// kilobytes that keeps its reader busy for hours.
+	MaxExpand int
+	// Check also compares what headers and footers say with the events, and reports
+	// a difference as damage. It costs about a tenth.
+	Check bool
 }
+
+const (
+	defaultExpand = 2048
+	expandFloor   = 512 << 20
+)
 
 // Reader reads the events of a session file, damaged ones as far as they go. It
 // never seeks, so it can read from a pipe, and needs no Close. It is not safe
 // for concurrent use.
 type Reader struct {
-	src      window
-	dec      *zstd.Decoder
-	maxChunk int
+	src       window
+	dec       *zstd.Decoder
+	maxChunk  int
+	maxExpand int64
 
 	header Session
 	sect   section
@@ -44,10 +57,17 @@ type Reader struct {
 	// In bare mode src holds decompressed events and packed the file.
 	bare   bool
 	packed *window
+
+	given int64   // bytes of events delivered, for MaxExpand
+	proof *prover // with ReaderOptions.Check
+	plan  *plan   // of a reader that reads chosen chunks
+	scan  *scan   // of a reader that looks at headers only
+	sel   *selector
 }
 
 // section is what a reader knows of the section it is in.
 type section struct {
+	start   int64  // where its file header is
 	known   bool   // tag is set
 	tag     uint32 // checksum of the file header
 	headed  bool   // the file header itself was read
@@ -55,6 +75,7 @@ type section struct {
 	next    uint32 // chunk number that comes next
 	refused bool   // only its end is of interest
 	file    fileHeader
+	seek    trailer // after the trailer: the seek table it speaks of
 }
 
 // NewReader reads the header of the first section. It fails with ErrNotSession,
@@ -64,23 +85,25 @@ type section struct {
 // A file whose first header is damaged is still read if an intact chunk follows
 // near; so is what `zstd -dc old.spl | zstd` makes.
 func NewReader(r io.Reader, o ReaderOptions) (*Reader, error) {
-	limit := o.MaxChunk
-	if limit <= 0 || limit > MaxChunk {
-		limit = MaxChunk
+	rd := newReader(r, o)
+	if err := rd.open(); err != nil {
+		return nil, openError(rd, err)
 	}
-	rd := &Reader{src: window{r: r}, maxChunk: limit}
-	err := rd.open()
-	if err == nil {
-		return rd, nil
+	return rd, nil
+}
+
+func newReader(r io.Reader, o ReaderOptions) *Reader {
+	rd := &Reader{src: window{r: r}, maxChunk: o.MaxChunk, maxExpand: int64(o.MaxExpand)}
+	if o.MaxChunk <= 0 || o.MaxChunk > MaxChunk {
+		rd.maxChunk = MaxChunk
 	}
-	file := &rd.src
-	if rd.bare {
-		file = rd.packed
+	if o.MaxExpand <= 0 {
+		rd.maxExpand = defaultExpand
 	}
-	if fail := file.failure(); fail != nil && !errors.Is(err, ErrVersion) {
-		return nil, fail
+	if o.Check {
+		rd.proof = newProver()
 	}
-	return nil, err
+	return rd
 }
 
 // Header returns what the first section says of itself.
@@ -108,6 +131,13 @@ func (r *Reader) Buffered() bool {
 // At the end Next returns io.EOF, after damage too; see Damage. It returns
 // another error only when the source failed.
 func (r *Reader) Next(ev *Event) error {
+	if r.sel != nil {
+		return r.sel.next(r, ev)
+	}
+	return r.next(ev)
+}
+
+func (r *Reader) next(ev *Event) error {
 	if r.bare {
 		return r.nextBare(ev)
 	}
@@ -115,7 +145,7 @@ func (r *Reader) Next(ev *Event) error {
 		switch {
 		case r.synthetic:
 			r.synthetic = false
-			*ev = Event{Type: TypeSession, Seq: r.sect.file.firstSeq, Time: r.sect.file.mono, Payload: r.sect.file.session}
+			*ev = r.sect.file.event()
 			return nil
 		case r.pos < len(r.raw):
 			if r.event(ev) {
@@ -156,9 +186,15 @@ func (r *Reader) checkCount() {
 // advance goes one frame on. It returns io.EOF at the end, the source's error
 // when that failed, and nil when there is or may be more.
 func (r *Reader) advance() error {
+	if r.plan != nil {
+		return r.planned()
+	}
 	b := r.src.peek(skipHeadLen)
 	if err := r.src.failure(); err != nil && len(b) < skipHeadLen {
 		return err
+	}
+	if r.sect.seek.seekLen != 0 {
+		return r.seekTable()
 	}
 	switch {
 	case len(b) == 0:
@@ -205,10 +241,14 @@ func (r *Reader) ours() error {
 	n := frameLen(b)
 	tag := le.Uint32(b[8:])
 	if n > skipHeadLen+MaxHeader {
-		if tag == tagFile || tag == tagChunk || tag&0xffffff != tagFile&0xffffff {
+		known := tag == tagFile || tag == tagChunk || tag == tagTrailer || tag == tagIndex || tag == tagSummary
+		if known && n > skipHeadLen+maxFrame(tag) || tag&0xffffff != tagFile&0xffffff {
 			return r.resync(DamageCorrupt, "a header frame of impossible size", 1, 0)
 		}
-		return r.large(n, le.Uint16(b[14:]))
+		// A frame to be compared is held whole, else its checksum is enough.
+		if r.proof == nil || !known {
+			return r.large(n, le.Uint16(b[14:]))
+		}
 	}
 	f := r.src.peek(int(n))
 	if int64(len(f)) < n {
@@ -223,6 +263,11 @@ func (r *Reader) ours() error {
 		return r.begin(e, int(n))
 	case tagChunk:
 		return r.chunk(e, int(n))
+	case tagTrailer:
+		return r.trailer(e, int(n))
+	}
+	if r.proof != nil {
+		r.footerFrame(e, n)
 	}
 	if e.flags&mustUnderstand != 0 {
 		return r.refuse(fmt.Sprintf("frame %q must be understood; update spliff", f[8:12]), int(n))
@@ -255,8 +300,15 @@ func (r *Reader) begin(e envelope, n int) error {
 	if _, err := ParseSession(h.session); err != nil {
 		r.note(Damage{r.src.off, int64(n), DamageCorrupt, err.Error()})
 	}
-	r.sect = section{known: true, tag: e.crc, headed: true, file: h}
+	r.missingFiles(h)
+	r.sect = section{start: r.src.off, known: true, tag: e.crc, headed: true, file: h}
 	r.hurt = false
+	if r.proof != nil {
+		r.proof.begin(n)
+	}
+	if r.scan != nil {
+		r.scan.begin(r.src.off, n, e.crc, &h)
+	}
 	r.src.skip(n)
 	return nil
 }

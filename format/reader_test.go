@@ -120,8 +120,8 @@ func TestUnknownFrames(t *testing.T) {
 	foreign := append([]byte("\x5e\x2a\x4d\x18\x05\x00\x00\x00"), "12345"...)
 	for name, extra := range map[string][]byte{
 		"foreign":          foreign,
-		"our tag":          frame("SPLI", 0, 100),
-		"our tag, minimal": frame("SPLT", 0, 0),
+		"our tag":          frame("SPLY", 0, 100),
+		"our tag, minimal": frame("SPLX", 0, 0),
 		"our tag, large":   frame("SPLI", 0, 3*MaxHeader+5),
 	} {
 		var b []byte

@@ -119,21 +119,27 @@ func (r *Reader) candidate(inside int64) (ok bool, jump int) {
 	return true, 0
 }
 
-// large passes over a frame of n bytes that is ours but too large to be a header:
-// one that a later version writes. Its checksum is proven all the same, else a
-// flipped bit in a length could hide chunks.
-func (r *Reader) large(n int64, flags uint16) error {
-	start, left, sum := r.src.off, n-crcLen, uint32(0)
+// sum reads past n bytes and returns their checksum, and how many there were.
+func (r *Reader) sum(n int64) (sum uint32, got int64) {
 	table := crc32.MakeTable(crc32.Castagnoli)
-	for left > 0 {
-		b := r.src.peek(int(min(left, MaxHeader)))
+	for got < n {
+		b := r.src.peek(int(min(n-got, MaxHeader)))
 		if len(b) == 0 {
 			break
 		}
 		sum = crc32.Update(sum, table, b)
-		left -= int64(len(b))
+		got += int64(len(b))
 		r.src.skip(len(b))
 	}
+	return sum, got
+}
+
+// large passes over a frame of n bytes that is ours but too large to be a header:
+// an index, or one that a later version writes. Its checksum is proven all the
+// same, else a flipped bit in a length could hide chunks.
+func (r *Reader) large(n int64, flags uint16) error {
+	start := r.src.off
+	sum, _ := r.sum(n - crcLen)
 	end := r.src.peek(crcLen)
 	if len(end) < crcLen {
 		if err := r.src.failure(); err != nil {
@@ -217,7 +223,7 @@ func (r *Reader) openHeader() error {
 
 // openChunk opens the first intact chunk, for its SESSION event.
 func (r *Reader) openChunk() error {
-	for len(r.raw) == 0 && !r.synthetic {
+	for len(r.raw) == 0 && !r.synthetic && (r.scan == nil || r.scan.chunks == 0) {
 		if err := r.advance(); err != nil {
 			return fmt.Errorf("%w (its header is damaged and no chunk is intact)", ErrNotSession)
 		}

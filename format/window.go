@@ -16,6 +16,7 @@ const (
 // must, so it shows what came through a pipe as soon as it came.
 type window struct {
 	r        io.Reader
+	jump     *atReader // r, if it can be moved
 	buf      []byte
 	pos, end int   // buf[pos:end] is unread
 	off      int64 // position of buf[pos] in the stream
@@ -72,6 +73,13 @@ func (w *window) skip(n int) {
 // discard drops n bytes, reading as needed, and returns how many there were.
 func (w *window) discard(n int64) int64 {
 	left := n
+	if held := int64(w.end - w.pos); w.jump != nil && left > held {
+		far := min(left-held, w.jump.end-w.jump.off)
+		w.jump.off += far
+		w.pos, w.end = 0, 0
+		w.off += held + far
+		return held + far
+	}
 	for left > 0 {
 		if w.pos == w.end && len(w.peek(1)) == 0 {
 			break

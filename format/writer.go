@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"sync/atomic"
 )
 
 // WriterOptions chooses how a session is written, never what is in it.
@@ -16,6 +17,25 @@ type WriterOptions struct {
 	// Workers is how many goroutines compress. With 0 Append compresses and
 	// writes in its caller's goroutine and no goroutine is started.
 	Workers int
+	// QueueBytes, with Workers, is how many bytes of events may wait to be
+	// compressed and written, about. With it Append never waits: plaintext beyond
+	// it is shed, and a DROP event of cause DropWriter says what is missing. With 0
+	// Append waits instead.
+	QueueBytes int
+
+	// Files, if not nil, says when the session goes on in another file, and where.
+	Files Files
+	// Member, FileNo and FirstSeq are for a section that is one file of a session
+	// in several, and made by itself. With Files the first two are the Writer's.
+	Member   bool
+	FileNo   uint32
+	FirstSeq uint64
+	// SessionPayload, if not nil, is the SESSION payload as it is to be written,
+	// what this version does not know of it included.
+	SessionPayload []byte
+	// NoSeekTable leaves out the table for other zstd tools. One that is not the
+	// only section of its file would lead them astray.
+	NoSeekTable bool
 }
 
 const (
@@ -24,9 +44,10 @@ const (
 	maxTarget    = 32 << 20 // leaves room for one event of MaxEvent and its definitions
 )
 
-// Writer writes one section of a session file. It never seeks, so it can write
-// to a pipe. It is not safe for concurrent use, and must be closed: with
-// Workers it owns goroutines until then.
+// Writer writes one section of a session file, or one for each of several files.
+// It never seeks, so it can write to a pipe. It is not safe for concurrent use but
+// for Shed, Busy and Written, and must be closed: with Workers it owns goroutines
+// until then.
 type Writer struct {
 	out     *output
 	cur     *chunk
@@ -42,37 +63,54 @@ type Writer struct {
 	// the same connection.
 	lastConn *definition
 	lastID   uint32
+
+	wait bool // Append waits for room
+	full bool // the open chunk should be handed on, but there is no other
+	shed shedding
+
+	shedEvents, shedBytes atomic.Uint64
 }
 
 // NewWriter writes the file header to w and returns a Writer for the events.
 // Command lines in s too long for the header are cut, which shows as a last
 // element "…"; any other text that is too long gives ErrTooLarge.
 //
-// Every later write to w is one whole chunk. With o.Workers they come from
-// another goroutine, one at a time and in order, until Close returns.
+// Every later write to w is one whole chunk, or the footer. With o.Workers they
+// come from another goroutine, one at a time and in order, until Close returns.
 func NewWriter(w io.Writer, s Session, o WriterOptions) (*Writer, error) {
 	target := o.ChunkBytes
 	if target == 0 {
 		target = defaultChunk
 	}
 	target = min(max(target, minChunk), maxTarget)
-	payload, err := sessionPayload(s)
+	payload := o.SessionPayload
+	if payload != nil {
+		payload = append([]byte{}, payload...)
+		s, _ = ParseSession(payload) // what does not parse is kept all the same
+	} else {
+		var err error
+		if payload, err = sessionPayload(s); err != nil {
+			return nil, err
+		}
+	}
+	if len(payload) > MaxDefinition {
+		return nil, fmt.Errorf("write session header: description %w: %d bytes, at most %d", ErrTooLarge, len(payload), MaxDefinition)
+	}
+	sect := &sectionWriter{w: w, files: o.Files, target: target, noSeek: o.NoSeekTable, head: fileHeader{
+		member: o.Member || o.Files != nil, fileNo: o.FileNo, firstSeq: o.FirstSeq,
+		uuid: s.UUID, wall: s.Wall, mono: s.Mono, session: payload,
+	}}
+	out, err := newOutput(o, target, sect)
 	if err != nil {
 		return nil, err
 	}
-	head := appendFileHeader(nil, &s, payload, target)
-	section := le.Uint32(head[len(head)-crcLen:])
-	out, err := newOutput(w, o, target, section, len(head))
-	if err != nil {
-		return nil, err
-	}
-	if err := writeAll(w, head); err != nil {
+	if err := sect.begin(); err != nil {
 		return nil, fmt.Errorf("write session header: %w", err)
 	}
 	out.start()
 	return &Writer{
-		out: out, cur: <-out.free, defs: newDefinitions(), target: target, serial: 1,
-		session: Event{Type: TypeSession, Time: s.Mono, Payload: payload},
+		out: out, cur: out.take(true), defs: newDefinitions(), target: target, serial: 1,
+		session: sect.head.event(), wait: o.Workers <= 0 || o.QueueBytes <= 0,
 	}, nil
 }
 
@@ -101,9 +139,10 @@ func sessionPayload(s Session) ([]byte, error) {
 // was given. A SESSION event appended first gives it its Seq and Time;
 // otherwise Append makes one with Seq 0, so that events count from 1.
 //
-// Append blocks while all chunk buffers wait to be written. Once a write has
-// failed, Append, Flush and Close return that error for ever; nothing is written
-// after it. Errors about ev alone (ErrOrder, ErrTooLarge) leave the writer usable.
+// Append waits while all chunk buffers wait to be written; with QueueBytes it does
+// not, see there. Once a write has failed, Append, Flush and Close return that
+// error for ever; nothing is written after it. Errors about ev alone (ErrOrder,
+// ErrTooLarge) leave the writer usable.
 func (w *Writer) Append(ev *Event) error {
 	if err := w.usable(); err != nil {
 		return err
@@ -123,15 +162,27 @@ func (w *Writer) Append(ev *Event) error {
 		}
 	}
 	// Sequence numbers are widened from their low half by the nearest distance.
-	if w.cur.head.events > 0 && ev.Seq-w.seq > math.MaxInt32 {
+	jump := len(w.cur.raw) > 0 && ev.Seq-w.seq > math.MaxInt32
+	if jump || w.full {
 		if err := w.closeChunk(); err != nil {
 			return err
 		}
+		if w.full && !w.squeeze(ev, jump) {
+			w.drop(ev)
+			return nil
+		}
 	}
+	w.add(ev)
+	return w.closeFull()
+}
+
+// add writes ev, whatever room there is.
+func (w *Writer) add(ev *Event) {
 	w.define(ev)
 	w.put(ev)
-	w.learn(ev)
-	return w.closeFull()
+	if ev.Type != TypeData {
+		w.learn(ev)
+	}
 }
 
 func (w *Writer) usable() error {
@@ -196,69 +247,47 @@ func (w *Writer) repeat(d *definition, seq uint64) {
 	again.Seq = seq
 	again.Flags |= FlagRepeat
 	w.put(&again)
-	w.count(&again)
 }
 
-// learn updates the definitions and the parts of the chunk header that only
-// definitions and DROP events change.
+// learn updates the definitions by ev, which is in the open chunk.
 func (w *Writer) learn(ev *Event) {
-	switch ev.Type {
-	case TypeData:
-		return
-	case TypeConn:
-		// An update in the same chunk is not one more connection.
-		if c := w.defs.conns[ev.Conn]; c == nil || c.chunk != w.serial {
-			w.count(ev)
-		}
+	if ev.Type == TypeConn || ev.Type == TypeConnEnd {
 		w.lastConn = nil
-	case TypeConnEnd:
-		w.lastConn = nil
-	default:
-		w.count(ev)
 	}
 	w.defs.learn(ev, w.serial)
-}
-
-// count takes an event that is not DATA into the chunk header.
-func (w *Writer) count(ev *Event) {
-	h := &w.cur.head
-	switch ev.Type {
-	case TypeConn:
-		h.conns++
-		h.addPID(uint32(findWord(ev.Payload, connPID)))
-	case TypeProc:
-		h.addPID(uint32(findWord(ev.Payload, procPID)))
-	case TypeProcEnd:
-		h.addPID(endedPID(ev))
-	case TypeDrop:
-		if d, err := ParseDrop(ev.Payload); err == nil {
-			h.lost = uint32(min(uint64(h.lost)+min(d.Events, math.MaxUint32), math.MaxUint32))
-		}
-	}
 }
 
 // put encodes ev into the open chunk.
 func (w *Writer) put(ev *Event) {
 	c := w.cur
+	if len(c.raw) == 0 {
+		c.head.firstSeq = ev.Seq
+	}
 	c.raw = appendEvent(c.raw, ev)
-	c.head.add(ev)
 	w.seq = ev.Seq
 }
 
 func (w *Writer) closeFull() error {
-	if len(w.cur.raw) >= w.target {
+	if len(w.cur.raw) >= w.target && !w.full {
 		return w.closeChunk()
 	}
 	return nil
 }
 
-// closeChunk hands the open chunk on and opens the next.
+// closeChunk hands the open chunk on and opens the next, if there is one.
 func (w *Writer) closeChunk() error {
-	if w.cur.head.events == 0 {
+	if len(w.cur.raw) == 0 {
 		return w.out.failure()
 	}
-	w.cur = w.out.submit(w.cur)
+	next := w.out.take(w.wait)
+	if next == nil {
+		w.full = true
+		return w.out.failure()
+	}
+	w.out.submit(w.cur)
+	w.cur, w.full = next, false
 	w.serial++
+	w.tell()
 	return w.out.failure()
 }
 
@@ -282,17 +311,23 @@ func (w *Writer) begin() {
 	}
 }
 
-// Close writes what is open, waits for all writes and ends the goroutines. It
-// does not close the underlying writer, and does not make an END event: without
-// one a reader knows that the recording was not closed in order.
+// Close writes what is open and the footer, waits for all writes and ends the
+// goroutines. It does not close the underlying writer, and does not make an END
+// event: without one a reader knows that the recording was not closed in order.
 func (w *Writer) Close() error {
 	if w.closed {
 		return w.out.failure()
 	}
 	w.closed = true
 	w.begin()
-	if w.out.failure() == nil && w.cur.head.events > 0 {
-		w.out.submit(w.cur)
+	if w.out.failure() == nil {
+		w.wait = true
+		// Twice: what was shed is told in the chunk behind a full one.
+		_ = w.closeChunk()
+		_ = w.closeChunk()
 	}
 	return w.out.stop()
 }
+
+// Written returns how many bytes have been written, over all files.
+func (w *Writer) Written() int64 { return w.out.written.Load() }

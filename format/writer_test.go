@@ -217,9 +217,10 @@ func TestChunkHeaderFields(t *testing.T) {
 	}
 	want := []chunkHeader{
 		{no: 0, events: 5, firstSeq: 0, minTime: 400, maxTime: testSession().Mono, minPID: 7, maxPID: 90, conns: 1,
-			types: bits(TypeSession, TypeProc, TypeConn), section: section},
+			types: bits(TypeSession, TypeProc, TypeConn), section: section, filter: filterSet, connSet: []byte{2}, pidSet: []byte{2 * 7, 0xa4, 1}},
 		{no: 1, events: 5, firstSeq: 1 << 33, minTime: 700, maxTime: 900, minPID: 7, maxPID: 7, conns: 1, lost: 1<<32 - 1,
-			types: bits(TypeProc, TypeConn, TypeData, TypeDrop), section: section, prevSpan: uint32(len(parts[1]))},
+			types: bits(TypeProc, TypeConn, TypeData, TypeDrop), section: section, prevSpan: uint32(len(parts[1])),
+			filter: filterSet, connSet: []byte{2}, pidSet: []byte{2 * 7}},
 	}
 	for i, part := range parts[1:] {
 		_, e, ok := headIn(part)
@@ -227,7 +228,8 @@ func TestChunkHeaderFields(t *testing.T) {
 			t.Fatal("bad chunk header")
 		}
 		got, _ := parseChunkHeader(e)
-		if got.frameCRC != checksum(part[chunkHeadLen:]) || int(got.compLen) != len(part)-chunkHeadLen {
+		n := int(frameLen(part))
+		if got.frameCRC != checksum(part[n:]) || int(got.compLen) != len(part)-n {
 			t.Errorf("chunk %d: lengths or checksum", i)
 		}
 		got.frameCRC, got.compLen, got.rawLen = 0, 0, 0

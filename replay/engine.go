@@ -56,6 +56,7 @@ type Engine struct {
 	pool     pool
 
 	libs     [256]string // by PROBE id, of this section
+	uuid     [16]byte    // of the session
 	wallBase int64       // wall time at mono
 	mono     uint64
 	seq      uint64 // of the event being pushed

@@ -51,15 +51,20 @@ func (e *Engine) pushSession(ev *format.Event) error {
 	if err != nil {
 		return fmt.Errorf("parse session: %w", err)
 	}
+	if e.openSec {
+		e.unclosed = true
+	}
+	e.openSec = true
+	// The next file of the same session: everything goes on.
+	if ev.Flags&format.FlagRepeat != 0 && e.sum.Sections > 0 && s.UUID == e.uuid {
+		return nil
+	}
+	e.uuid = s.UUID
 	// Connections of the section before end at its last event, not in this one's clock.
 	now := e.now
 	e.now = e.last
 	e.endAll()
 	e.now = now
-	if e.openSec {
-		e.unclosed = true
-	}
-	e.openSec = true
 	e.sum.Sections++
 	e.table.reset()
 	e.libs = [256]string{}
@@ -107,8 +112,11 @@ func (e *Engine) pushNote(ev *format.Event) error {
 		if err != nil {
 			return fmt.Errorf("parse end: %w", err)
 		}
-		e.endAll()
 		e.openSec = false
+		if t.Next != 0 {
+			return nil // the end of a file, not of the session
+		}
+		e.endAll()
 		it.Kind, it.Totals = ItemEnd, &t
 		e.add(op{kind: opNote, item: it}, nil)
 		return nil

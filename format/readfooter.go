@@ -1,0 +1,89 @@
+package format
+
+import "fmt"
+
+// What a reader that reads all does with a footer: it learns nothing from it, and
+// says when it does not fit.
+
+// trailer reads a trailer, whose frame is the next n bytes.
+func (r *Reader) trailer(e envelope, n int) error {
+	tr, ok := parseTrailer(e)
+	s := &r.sect
+	start := r.src.off
+	r.src.skip(n)
+	switch {
+	case !ok:
+		r.note(Damage{start, int64(n), DamageCorrupt, "a trailer without the fields of 1.0"})
+		return nil
+	case s.known && tr.section == s.tag && tr.chunks > s.next:
+		r.absent(missingChunks(s.next, tr.chunks))
+		s.next = tr.chunks
+	}
+	if r.proof != nil {
+		r.proof.trailer(r, &tr, start, n)
+	}
+	if r.scan != nil {
+		r.scan.end(r.src.off)
+	}
+	s.seek = tr
+	return nil
+}
+
+// missingChunks says that the chunks from next up to but without no are not there.
+func missingChunks(next, no uint32) string {
+	if no-next == 1 {
+		return fmt.Sprintf("chunk %d is missing", next)
+	}
+	return fmt.Sprintf("chunks %d to %d are missing", next, no-1)
+}
+
+// seekTable passes over the seek table that the trailer speaks of. It has no
+// checksum of its own, so a flipped bit would go unnoticed without the trailer's.
+func (r *Reader) seekTable() error {
+	n, want := int64(r.sect.seek.seekLen), r.sect.seek.seekCRC
+	r.sect.seek.seekLen = 0
+	start := r.src.off
+	b := r.src.peek(skipHeadLen)
+	if err := r.src.failure(); err != nil && len(b) < skipHeadLen {
+		return err
+	}
+	if len(b) == 0 {
+		r.note(Damage{start, 0, DamageTorn, "the file ends before its seek table"})
+		return nil
+	}
+	if len(b) < skipHeadLen || le.Uint32(b) != magicSeek || frameLen(b) != n {
+		return r.resync(DamageCorrupt, "the seek table is not the one the trailer speaks of", 1, 0)
+	}
+	sum, got := r.sum(n)
+	switch {
+	case got < n:
+		if err := r.src.failure(); err != nil {
+			return err
+		}
+		r.note(Damage{start, got, DamageTorn, "the file ends inside its seek table"})
+	case sum != want:
+		r.note(Damage{start, n, DamageCorrupt, "the checksum of the seek table does not match"})
+	}
+	if r.scan != nil {
+		r.scan.end(r.src.off)
+	}
+	return nil
+}
+
+// missingFiles notes files of a session that lie between the one before and h.
+func (r *Reader) missingFiles(h fileHeader) {
+	if what := filesBetween(&r.sect.file, &h); r.sect.headed && what != "" {
+		r.note(Damage{Offset: r.src.off, Kind: DamageMissing, Detail: what})
+	}
+}
+
+// filesBetween names the files of one session that lie between two, "" if none.
+func filesBetween(was, is *fileHeader) string {
+	switch n := int64(is.fileNo) - int64(was.fileNo); {
+	case !is.member || was.uuid != is.uuid || n < 2:
+		return ""
+	case n == 2:
+		return fmt.Sprintf("file %d of the session is missing", was.fileNo+1)
+	}
+	return fmt.Sprintf("files %d to %d of the session are missing", was.fileNo+1, is.fileNo-1)
+}
