@@ -5,6 +5,7 @@ import (
 	"io"
 	"io/fs"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -21,6 +22,7 @@ type model struct {
 	log     []string
 
 	failAt int // the call that fails, from 1; 0 for none
+	stopAt int // the call from which on all fail
 	fault  fault
 	failed string // the operation that failed
 	always bool   // and so does every later one of its kind
@@ -55,7 +57,7 @@ func newModel() *model {
 func (m *model) enter(op, name string) *fault {
 	m.calls++
 	m.log = append(m.log, op+" "+name)
-	hit := m.calls == m.failAt || m.always && m.failed == op
+	hit := m.calls == m.failAt || m.always && m.failed == op || m.stopAt > 0 && m.calls >= m.stopAt
 	if !hit || m.fault.err == nil && op != "write" {
 		return nil // only a write can be short
 	}
@@ -246,4 +248,37 @@ func (c *clock) Now() time.Time { return c.now }
 // isFault reports whether err is one that the model made.
 func isFault(err error) bool {
 	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EIO) || errors.Is(err, io.ErrShortWrite)
+}
+
+// The names by which the tests of package disk_test, which may import what disk
+// may not, know all this.
+
+type (
+	Model = model
+	Fault = fault
+)
+
+func NewModel() *Model         { return newModel() }
+func Faults() []Fault          { return faults() }
+func IsFault(err error) bool   { return isFault(err) }
+func (f fault) String() string { return f.name }
+
+// FailAt makes call n fail; with always every later one of its kind too.
+func (m *model) FailAt(n int, f Fault, always bool) { m.failAt, m.fault, m.always = n, f, always }
+
+// StopAt makes call n and all later ones of any kind fail.
+func (m *model) StopAt(n int) { m.stopAt, m.fault = n, faults()[1] }
+
+func (m *model) Failed() string { return m.failed }
+func (m *model) Calls() int     { return m.calls }
+func (m *model) Open() int      { return m.open }
+func (m *model) Log() string    { return strings.Join(m.log, "\n") }
+
+func (m *model) AfterCrash(names bool) map[string][]byte { return m.afterCrash(names) }
+func (m *model) AfterKill() map[string][]byte            { return m.afterKill() }
+
+// Put makes a file that is there, durable, before all else.
+func (m *model) Put(name string, data []byte) {
+	m.names[name] = &inode{data: data, durable: len(data)}
+	m.durable[name] = m.names[name]
 }
