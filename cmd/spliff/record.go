@@ -131,12 +131,12 @@ func runRecord(ctx context.Context, e *env, o *recordOptions) error {
 			return errors.Join(err, sink.close("error", rec.Stats()))
 		}
 	}
-	status := startStatus(e, o, rec)
+	status := startStatus(e, o, rec, sink.stats)
 	err = rec.Run(ctx, sink)
 	status.stop()
 	err = errors.Join(ignoreEnd(ctx, err), sink.close(endReason(ctx), rec.Stats()))
 	if !o.quiet {
-		o.report(e, rec, store, err)
+		o.report(e, rec, sink, err)
 	}
 	return err
 }

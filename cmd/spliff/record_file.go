@@ -135,6 +135,24 @@ func (f *fileFlags) open(e *env) (*disk.Store, error) {
 	return disk.Create(f.out, o)
 }
 
+// queueBytes is how much may wait for the compressor. Beyond it the kernel's ring
+// is the buffer, and beyond that plaintext is shed.
+const queueBytes = 32 << 20
+
+// writer returns the options of the session's writer, which writes to store.
+func (f *fileFlags) writer(store *disk.Store) format.WriterOptions {
+	// One compressor beside the goroutine that drains the kernel: the two together
+	// must not take the recorded programs' CPUs.
+	o := format.WriterOptions{Workers: 1, QueueBytes: queueBytes, NoSeekTable: f.append}
+	if f.rotate.set() {
+		o.Files = store
+	}
+	if f.encrypted() && f.sync == disk.SyncChunk.String() {
+		o.Block = sealed.Block
+	}
+	return o
+}
+
 // keys reads the recipients.
 func (f *fileFlags) keys() ([]sealed.Recipient, error) {
 	var keys []sealed.Recipient
@@ -179,25 +197,25 @@ func appendSession(name string, o disk.Options) (*disk.Store, error) {
 	return s, nil
 }
 
-// inOrder reads a session to its end and returns what is wrong with it.
+// inOrder returns what is wrong with a session: by its footer, or its headers.
 func inOrder(name string) error {
 	f, err := os.Open(name)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	r, err := format.NewReader(f, format.ReaderOptions{})
+	fi, err := f.Stat()
 	if err != nil {
 		return err
 	}
-	var ev format.Event
-	for err = r.Next(&ev); err == nil; err = r.Next(&ev) {
-	}
-	if !errors.Is(err, io.EOF) {
+	s, err := format.Open(f, fi.Size(), format.ReaderOptions{})
+	switch {
+	case err != nil:
 		return err
-	}
-	if d := r.Damage(); len(d) > 0 {
-		return fmt.Errorf("the session is damaged, nothing is added to it: %s", d[0])
+	case s.Whole():
+		return errors.New("it was compressed by another program: nothing can be added to it")
+	case len(s.Damage()) > 0:
+		return fmt.Errorf("the session is damaged, nothing is added to it: %s", s.Damage()[0])
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"maps"
 	"time"
 
 	"github.com/NoFear0411/spliff/export"
@@ -66,9 +67,7 @@ func newRecordSink(e *env, o *recordOptions, store *disk.Store, info format.Sess
 	s := &recordSink{e: e, store: store, eager: o.out == stdio, limit: int64(o.maxSize), full: func() {}, info: info}
 	s.last.Time = info.Mono
 	if store != nil {
-		// One compressor beside the goroutine that drains the kernel: the two
-		// together must not take the recorded programs' CPUs.
-		w, err := format.NewWriter(store, info, format.WriterOptions{Workers: 1})
+		w, err := format.NewWriter(store, info, o.writer(store))
 		if err != nil {
 			return nil, err
 		}
@@ -95,7 +94,10 @@ func newRecordSink(e *env, o *recordOptions, store *disk.Store, info format.Sess
 func (s *recordSink) Event(ev *format.Event) error {
 	s.count++
 	s.last.Seq, s.last.Time = ev.Seq, ev.Time
-	s.ended = ev.Type == format.TypeEnd
+	if ev.Type == format.TypeEnd {
+		s.ended = true
+		ev = s.withShed(ev)
+	}
 	// File before screen: what was shown can always be replayed.
 	if s.w != nil {
 		if err := s.write(ev); err != nil {
@@ -114,6 +116,47 @@ func (s *recordSink) Event(ev *format.Event) error {
 	}
 	s.begun = true
 	return s.engine.Push(ev)
+}
+
+// Busy implements [record.Patient]: the writer is behind, and what waits in the
+// kernel is not lost yet.
+func (s *recordSink) Busy() bool { return s.w != nil && s.w.Busy() }
+
+// stats adds what the writer shed to what the recorder counted.
+func (s *recordSink) stats(st record.Stats) record.Stats {
+	if s.w == nil {
+		return st
+	}
+	events, bytes := s.w.Shed()
+	if events == 0 {
+		return st
+	}
+	st.LostEvents += events
+	st.LostBytes += bytes
+	causes := maps.Clone(st.Causes) // the recorder's own
+	if causes == nil {
+		causes = map[format.DropCause]uint64{}
+	}
+	causes[format.DropWriter] += events
+	st.Causes = causes
+	return st
+}
+
+// withShed returns an END event of the recorder with the writer's losses in it.
+func (s *recordSink) withShed(ev *format.Event) *format.Event {
+	end, err := format.ParseEnd(ev.Payload)
+	if s.w == nil || err != nil {
+		return ev
+	}
+	events, bytes := s.w.Shed()
+	if events == 0 {
+		return ev
+	}
+	end.LostEvents += events
+	end.LostBytes += bytes
+	with := *ev
+	with.Payload = end.AppendTo(nil)
+	return &with
 }
 
 // write adds an event to the session.

@@ -34,7 +34,8 @@ type status struct {
 
 // startStatus starts the status line, unless it is not wanted or would be
 // written across the live text on the same terminal.
-func startStatus(e *env, o *recordOptions, rec recorder) *status {
+// stats corrects what the recorder counts.
+func startStatus(e *env, o *recordOptions, rec recorder, stats func(record.Stats) record.Stats) *status {
 	s := &status{w: e.stderr, terminal: e.terminal(e.stderr), done: make(chan struct{})}
 	if !o.quiet {
 		e.say("spliff: recording %s; Ctrl-C to finish", selection(rec.Info().Filter))
@@ -59,7 +60,7 @@ func startStatus(e *env, o *recordOptions, rec recorder) *status {
 			case <-s.done:
 				return
 			case <-tick.C:
-				s.write(mark + " " + host + " " + statusLine(rec.Stats(), e.now().Sub(start)))
+				s.write(mark + " " + host + " " + statusLine(stats(rec.Stats()), e.now().Sub(start)))
 			}
 		}
 	})
@@ -102,8 +103,8 @@ func statusLine(st record.Stats, d time.Duration) string {
 
 // report says on stderr what was recorded, what was lost, and what to type next.
 // After a failure nothing is claimed of what the file holds.
-func (o *recordOptions) report(e *env, rec recorder, store *disk.Store, failed error) {
-	st := rec.Stats()
+func (o *recordOptions) report(e *env, rec recorder, sink *recordSink, failed error) {
+	st, store := sink.stats(rec.Stats()), sink.store
 	if failed != nil {
 		e.say("spliff: the recording ended early, after %s and %s of plaintext; what came later is missing",
 			count(st.Events, "data event"), bytesText(st.Bytes))
