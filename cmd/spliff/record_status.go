@@ -131,24 +131,19 @@ func (o *recordOptions) report(e *env, rec recorder, sink *recordSink, failed er
 		e.say("spliff: %s exited with %d", o.command[0], code)
 	}
 	if store != nil && o.out != stdio {
-		e.say("spliff: next: spliff show %s%s", firstOf(store), o.identityHint())
+		e.say("spliff: next: %s", o.next(store.Files()))
 	}
 }
 
-// identityHint reminds of the key an encrypted session wants.
-func (o *recordOptions) identityHint() string {
-	if o.encrypted() {
-		return " -i KEYFILE"
+// next says how to look at the session.
+func (o *recordOptions) next(files []string) string {
+	switch {
+	case o.encrypted():
+		return "spliff show " + files[0] + " -i KEYFILE"
+	case len(files) > 1:
+		return "cat " + strings.Join(files[:2], " ") + " … | spliff show -"
 	}
-	return ""
-}
-
-// firstOf returns the first file of the session that is still there.
-func firstOf(store *disk.Store) string {
-	if files := store.Files(); len(files) > 0 {
-		return files[0]
-	}
-	return "FILE"
+	return "spliff show " + files[0]
 }
 
 // sizeOf says where the session is and how much was written.
