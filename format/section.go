@@ -24,7 +24,7 @@ type sectionWriter struct {
 	head   fileHeader
 	target int
 
-	block   int64  // see WriterOptions.Block
+	block int64 // see WriterOptions.Block
 
 	section uint32 // crc of the file header
 	size    int64  // bytes of the section so far

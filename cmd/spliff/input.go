@@ -19,9 +19,8 @@ const stdio = "-"
 // input is an open session and the place its decoded form goes to.
 // It is a [replay.Source]; one goroutine reads it.
 type input struct {
-	name string // for messages
-	r    *format.Reader
 	*source
+	r   *format.Reader
 	out *output
 	// patient inputs are pipes whose other end is stopped by the same Ctrl-C.
 	patient bool
@@ -42,7 +41,7 @@ func (f *inputFlags) open(e *env, name string, out *output) (*input, error) {
 	if err != nil {
 		return nil, err
 	}
-	in := &input{name: src.name, source: src, out: out, patient: name == stdio}
+	in := &input{source: src, out: out, patient: name == stdio}
 	r, err := format.NewReader(src.r, format.ReaderOptions{})
 	if err != nil {
 		in.close()

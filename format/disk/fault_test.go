@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -74,19 +75,20 @@ func payload(seq uint64) []byte {
 	return b
 }
 
-// file is the name of the session in the model.
-func (w *way) file() string {
+// file is the name of the session in dir.
+func (w *way) file(dir string) string {
 	if w.encrypted {
-		return "dir/a.spl.age"
+		return filepath.Join(dir, "a.spl.age")
 	}
-	return "dir/a.spl"
+	return filepath.Join(dir, "a.spl")
 }
 
-// record is a recording as the command makes it, on m.
-func (w *way) record(m *disk.Model, id *age.X25519Identity) (out outcome) {
+// record is a recording as the command makes it. told is called with each outcome
+// so far.
+func (w *way) record(sys disk.FS, dir string, rounds int, id *age.X25519Identity, told func(outcome)) (out outcome) {
 	c := time.Unix(1000, 0)
 	o := disk.Options{
-		FS: m, Now: func() time.Time { return c }, Sync: w.policy, Replace: w.replace,
+		FS: sys, Now: func() time.Time { return c }, Sync: w.policy, Replace: w.replace,
 		Report: func(error) { out.reports++ },
 	}
 	fo := format.WriterOptions{ChunkBytes: 4 << 10, NoSeekTable: w.adds}
@@ -106,7 +108,7 @@ func (w *way) record(m *disk.Model, id *age.X25519Identity) (out outcome) {
 	if w.adds {
 		open = disk.Append
 	}
-	s, err := open(w.file(), o)
+	s, err := open(w.file(dir), o)
 	if err != nil {
 		out.err = err
 		return out
@@ -138,9 +140,10 @@ func (w *way) record(m *disk.Model, id *age.X25519Identity) (out outcome) {
 		if w.policy == disk.SyncChunk || s.Synced() == s.Written() {
 			out.acked = seq
 		}
+		told(out)
 	}
 	if err == nil {
-		err = fw.Append(&format.Event{Type: format.TypeEnd, Seq: rounds + 1, Payload: (&format.End{Reason: "test"}).AppendTo(nil)})
+		err = fw.Append(&format.Event{Type: format.TypeEnd, Seq: uint64(rounds) + 1, Payload: (&format.End{Reason: "test"}).AppendTo(nil)})
 	}
 	out.err = errors.Join(err, fw.Close(), s.Close())
 	if out.err == nil {
@@ -246,10 +249,10 @@ func TestFaults(t *testing.T) {
 						runs++
 						m := disk.NewModel()
 						if w.replace || w.adds {
-							m.Put(w.file(), w.old(t))
+							m.Put(w.file("dir"), w.old(t))
 						}
 						m.FailAt(n, f, always)
-						out := w.record(m, id)
+						out := w.record(m, "dir", rounds, id, func(outcome) {})
 						where := fmt.Sprintf("%s at call %d (%s), always %v", f, n, m.Failed(), always)
 						w.verify(t, id, m, out, where)
 						if m.Failed() == "" && m.Calls() < n {
@@ -304,7 +307,7 @@ func (w *way) verify(t *testing.T, id *age.X25519Identity, m *disk.Model, out ou
 	if w.policy != disk.SyncNone {
 		w.check(t, id, m.AfterCrash(true), out.acked, w.rotated)
 	}
-	if w.adds && !bytes.HasPrefix(m.AfterKill()[w.file()], w.old(t)) {
+	if w.adds && !bytes.HasPrefix(m.AfterKill()[w.file("dir")], w.old(t)) {
 		t.Fatal("the session that was added to is not there any more")
 	}
 }
@@ -321,7 +324,7 @@ func TestCrashAnywhere(t *testing.T) {
 			for n := 1; ; n++ {
 				m := disk.NewModel()
 				m.StopAt(n)
-				out := w.record(m, id)
+				out := w.record(m, "dir", rounds, id, func(outcome) {})
 				w.check(t, id, m.AfterCrash(false), out.acked, w.rotated)
 				if w.policy != disk.SyncNone {
 					w.check(t, id, m.AfterCrash(true), out.acked, w.rotated)
