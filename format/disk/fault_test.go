@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -51,7 +52,7 @@ type outcome struct {
 }
 
 const (
-	rounds = 7
+	rounds = 5
 	keep   = 2
 )
 
@@ -237,16 +238,18 @@ func keys(m map[string][]byte) func(func(string) bool) {
 // and everything that was said to be safe is read back.
 func TestFaults(t *testing.T) {
 	id := key(t)
-	runs := 0
+	var runs atomic.Int64
+	t.Cleanup(func() { t.Logf("%d recordings", runs.Load()) })
 	for _, w := range ways() {
 		t.Run(fmt.Sprintf("%s, %s", w.name, w.policy), func(t *testing.T) {
+			t.Parallel()
 			for _, f := range disk.Faults() {
 				for _, always := range []bool{false, true} {
 					if always && f != disk.Faults()[0] {
 						continue // a disk stays full; the others come and go
 					}
 					for n := 1; ; n++ {
-						runs++
+						runs.Add(1)
 						m := disk.NewModel()
 						if w.replace || w.adds {
 							m.Put(w.file("dir"), w.old(t))
@@ -266,7 +269,6 @@ func TestFaults(t *testing.T) {
 			}
 		})
 	}
-	t.Logf("%d recordings", runs)
 }
 
 // old is the session that was there before: nothing of it is an event of ours.
@@ -321,6 +323,7 @@ func TestCrashAnywhere(t *testing.T) {
 			continue
 		}
 		t.Run(fmt.Sprintf("%s, %s", w.name, w.policy), func(t *testing.T) {
+			t.Parallel()
 			for n := 1; ; n++ {
 				m := disk.NewModel()
 				m.StopAt(n)
