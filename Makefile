@@ -4,6 +4,7 @@
 # make lint      gofmt, go vet
 # make cross     build for the other systems that can read sessions
 # make bench     decoder benchmarks, and what recording costs nginx (root)
+# make bench-format  the session format against bare zstd and MCAP: one table
 # make fuzz      every fuzz target for FUZZTIME
 # make generate  the BPF objects, with clang; make check-generated compares them
 
@@ -12,7 +13,7 @@ FUZZTIME ?= 60s
 # Tests build for the first two: a standard library more each would double their time.
 CROSS    := darwin/arm64 windows/amd64 darwin/amd64 windows/arm64 linux/arm64
 
-.PHONY: all build demo test lint cross bench fuzz generate check-generated clean
+.PHONY: all build demo test lint cross bench bench-format fuzz generate check-generated clean
 .DELETE_ON_ERROR:
 
 all: build
@@ -36,6 +37,9 @@ bench: build
 	@GO=$(GO) .ci/setup
 	$(GO) test -run '^$$' -bench . -benchmem $$($(GO) list ./... | grep -v /e2e)
 	$(GO) test -run '^$$' -bench Nginx -benchtime 1x -timeout 30m ./cmd/spliff/e2e
+
+bench-format:
+	@cd format/bench && $(GO) run . -big 1024
 
 fuzz:
 	@GO=$(GO) FUZZTIME=$(FUZZTIME) .ci/fuzz

@@ -29,12 +29,12 @@ const (
 // maxFrame returns the most bytes a frame of ours may have after its size field.
 func maxFrame(tag uint32) int64 {
 	switch tag {
-	case tagIndex:
-		return MaxIndex
+	case tagFile, tagChunk, tagTrailer:
+		return MaxHeader
 	case tagSummary:
 		return MaxSummary
 	}
-	return MaxHeader
+	return MaxIndex // those of later versions too
 }
 
 const (

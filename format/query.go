@@ -3,7 +3,8 @@ package format
 import "slices"
 
 // Query says which events of a session are wanted. Kinds narrow each other, values
-// of one kind widen it; the zero value wants all.
+// of one kind widen it; the zero value wants all. Events that belong to no
+// connection or process are wanted only if neither Conns nor PIDs are given.
 type Query struct {
 	From, To int64 // nanoseconds since the Unix epoch, To excluded; 0: no bound
 	Conns    []uint32
@@ -32,6 +33,7 @@ type selector struct {
 	chunk      int64 // where the chunk is
 	procs      map[uint32]*held
 	conns      map[uint32]*held
+	probes     [256]*held
 	queue      []*held // to be delivered before the event last
 	last       Event
 	pending    bool
@@ -55,7 +57,7 @@ func newSelector(q Query) *selector {
 }
 
 func (s *selector) forget() {
-	s.procs, s.conns = map[uint32]*held{}, map[uint32]*held{}
+	s.procs, s.conns, s.probes = map[uint32]*held{}, map[uint32]*held{}, [256]*held{}
 }
 
 // next is Next for a reader that selects.
@@ -91,11 +93,14 @@ func (s *selector) wants(ev *Event) bool {
 		}
 		s.forget()
 		return true
-	case TypeProbe:
-		return true // few, and they tell what a slice was recorded with
 	}
 	in := s.inTime(ev)
 	switch ev.Type {
+	case TypeProbe:
+		p := &held{ev: copied(ev)}
+		s.probes[uint8(findWord(ev.Payload, probeID))] = p
+		p.given = in && ev.Flags&FlagRepeat == 0 && s.any()
+		return p.given
 	case TypeProc:
 		pid := namedPID(ev)
 		p := &held{ev: copied(ev)}
@@ -112,26 +117,47 @@ func (s *selector) wants(ev *Event) bool {
 		c.given = in && c.want && ev.Flags&FlagRepeat == 0
 		if c.given {
 			s.define(s.procs[c.pid], ev)
+			s.define(s.probes[ev.Probe], ev)
 		}
 		return c.given
 	}
 	if !in {
 		return false
 	}
+	return s.wantsOther(ev)
+}
+
+// wantsOther is wants for an event that defines nothing.
+func (s *selector) wantsOther(ev *Event) bool {
+	// What belongs to no connection belongs to none that was asked for.
 	if ev.Conn == 0 {
-		// What belongs to no connection is about the recording as a whole.
-		return ev.Type < TypeHandshake || len(s.q.Conns)+len(s.q.PIDs) == 0
+		if s.any() && ev.Probe != 0 {
+			s.define(s.probes[ev.Probe], ev)
+		}
+		return s.any()
 	}
 	c := s.conns[ev.Conn]
-	if c == nil {
-		return len(s.q.PIDs) == 0 && (len(s.q.Conns) == 0 || slices.Contains(s.q.Conns, ev.Conn))
-	}
-	if !c.want {
+	switch {
+	case c == nil && (len(s.q.PIDs) > 0 || len(s.q.Conns) > 0 && !slices.Contains(s.q.Conns, ev.Conn)), c != nil && !c.want:
 		return false
+	case c != nil:
+		s.defineConn(c, ev)
+	}
+	s.define(s.probes[ev.Probe], ev)
+	return true
+}
+
+// any reports whether connections and processes do not matter.
+func (s *selector) any() bool { return len(s.q.Conns)+len(s.q.PIDs) == 0 }
+
+// defineConn queues what describes a connection before ev.
+func (s *selector) defineConn(c *held, ev *Event) {
+	if c.given {
+		return
 	}
 	s.define(s.procs[c.pid], ev)
+	s.define(s.probes[c.ev.Probe], ev)
 	s.define(c, ev)
-	return true
 }
 
 // define queues a definition before ev, once a chunk.

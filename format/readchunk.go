@@ -41,6 +41,12 @@ func (r *Reader) chunk(e envelope, n int) error {
 		r.src.skip(int(whole))
 		return nil
 	}
+	if s := &r.sect; r.plan == nil && s.headed && !s.begun && s.tag != h.section {
+		// The section before had no chunk that is intact, and the header of this
+		// one's is lost. Its SESSION event comes first, then this chunk once more.
+		r.raw, r.pos = r.raw[:0], 0
+		return r.finish()
+	}
 	// Only now: a chunk that is not readable must not count as present.
 	r.place(h)
 	r.head, r.start, r.size = h, start, whole

@@ -122,7 +122,7 @@ func TestUnknownFrames(t *testing.T) {
 		"foreign":          foreign,
 		"our tag":          frame("SPLY", 0, 100),
 		"our tag, minimal": frame("SPLX", 0, 0),
-		"our tag, large":   frame("SPLI", 0, 3*MaxHeader+5),
+		"our tag, large":   frame("SPLX", 0, 3*MaxHeader+5),
 	} {
 		var b []byte
 		if name == "foreign" {

@@ -149,7 +149,8 @@ func (t *tally) add(ev *Event) {
 		}
 	case TypeEnd:
 		if len(ev.Payload) <= MaxDefinition {
-			t.end = append(t.end[:0], ev.Payload...)
+			// Not nil, even if the payload is empty: the section was closed in order.
+			t.end = append([]byte{}, ev.Payload...)
 		}
 	}
 }

@@ -101,7 +101,7 @@ func TestEveryReaderDecrypts(t *testing.T) {
 	}
 	sealedFile := readFile(t, file)
 	for _, args := range [][]string{{"show", "FILE"}, {"show", "FILE", "2"}, {"show", "FILE", "1", "--extract", "response"},
-		{"replay", "FILE", "-b"}, {"export", "FILE", "-f", "json"}, {"export", "FILE", "-f", "pcapng"}} {
+		{"replay", "FILE", "-b"}, {"export", "FILE", "-f", "json"}, {"export", "FILE", "-f", "events"}, {"export", "FILE", "-f", "pcapng"}} {
 		with := func(name string) []string {
 			a := slices.Clone(args)
 			a[1] = name

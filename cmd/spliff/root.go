@@ -14,7 +14,7 @@ is decrypted, and shows it as HTTP.
   spliff show a.spl                                          list its exchanges
   spliff export a.spl -f pcapng -o a.pcapng                  open it in Wireshark
 
-Commands: record, show, replay, export, version. "spliff help COMMAND" has more,
+Commands: record, show, replay, export, import, version. "spliff help COMMAND" has more,
 "spliff help exit-codes" and "spliff help environment" say the rest.
 `
 
@@ -47,7 +47,7 @@ func newRootCmd(e *env) *cobra.Command {
 		&cobra.Group{ID: "look", Title: "Look:"},
 		&cobra.Group{ID: "share", Title: "Share:"},
 	)
-	root.AddCommand(newRecordCmd(e), newShowCmd(e), newReplayCmd(e), newExportCmd(e), newVersionCmd())
+	root.AddCommand(newRecordCmd(e), newShowCmd(e), newReplayCmd(e), newExportCmd(e), newImportCmd(e), newVersionCmd())
 	root.AddCommand(helpTopics()...)
 	return root
 }
