@@ -49,6 +49,7 @@ type outcome struct {
 	err            error
 	acked, written int
 	reports        int
+	began          bool // Keep was passed
 }
 
 const (
@@ -119,13 +120,15 @@ func (w *way) record(sys disk.FS, dir string, rounds int, id *age.X25519Identity
 		fo.Files = s
 	}
 	fw, err := format.NewWriter(s, format.Session{Writer: "test"}, fo)
-	if err == nil {
-		err = s.Keep()
-	}
 	if err != nil {
 		out.err = err
 		return out
 	}
+	if err := s.Keep(); err != nil {
+		out.err = errors.Join(err, fw.Close(), s.Close())
+		return out
+	}
+	out.began = true
 	for seq := 1; seq <= rounds && err == nil; seq++ {
 		c = c.Add(400 * time.Millisecond)
 		err = fw.Append(&format.Event{Type: format.TypeData, Dir: format.DirRead, Seq: uint64(seq), Payload: payload(uint64(seq))})
@@ -308,6 +311,16 @@ func (w *way) verify(t *testing.T, id *age.X25519Identity, m *disk.Model, out ou
 	w.check(t, id, m.AfterCrash(false), out.acked, w.rotated)
 	if w.policy != disk.SyncNone {
 		w.check(t, id, m.AfterCrash(true), out.acked, w.rotated)
+	}
+	// A recording that did not begin leaves nothing, unless removing fails too.
+	if failed := m.Failed(); !out.began && failed != "remove" {
+		want := 0
+		if w.replace || w.adds {
+			want = 1
+		}
+		if left := m.AfterKill(); len(left) != want {
+			t.Fatalf("a recording that did not begin left %v", slices.Sorted(keys(left)))
+		}
 	}
 	if w.adds && !bytes.HasPrefix(m.AfterKill()[w.file("dir")], w.old(t)) {
 		t.Fatal("the session that was added to is not there any more")

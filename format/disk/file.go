@@ -56,6 +56,7 @@ func (s *Store) newFile(path, final string) error {
 		f.Close()
 		return errors.Join(err, s.o.FS.Remove(path))
 	}
+	s.left = path
 	return nil
 }
 
@@ -88,7 +89,10 @@ func (s *Store) finish() error {
 	if err == nil && s.o.Sync != SyncNone {
 		s.made(c, c.plain)
 	}
-	if err != nil || !s.o.rotates() || c.path == "" {
+	if err == nil && c.path == c.final {
+		s.left = ""
+	}
+	if err != nil || !s.o.rotates() {
 		return err
 	}
 	if _, err := refuseExisting(s.o.FS, c.final, s.o.Replace); err != nil {
@@ -119,7 +123,7 @@ func (s *Store) rename(c *file) error {
 	if err := s.o.FS.Rename(c.path, c.final); err != nil {
 		return err
 	}
-	c.path = c.final
+	c.path, s.left = c.final, ""
 	if s.o.Sync == SyncNone {
 		return nil
 	}

@@ -32,6 +32,7 @@ type Store struct {
 	kept     bool
 	appended bool
 	no       int      // of the current file
+	left     string   // what Discard removes: a file of ours that is not complete
 	files    []string // complete ones, oldest first, and those that could not be deleted
 	told     map[string]bool
 
@@ -322,24 +323,23 @@ func (s *Store) abandon() {
 	s.cur = nil
 }
 
-// Discard closes the file and, before Keep, removes it: the recording never
-// began. It may follow any other call and is meant to be deferred.
+// Discard closes the file and, before Keep, removes it unless it was completed: the
+// recording never began. It may follow any other call and is meant to be deferred.
 func (s *Store) Discard() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.stop()
 	s.closed = true
-	if s.cur == nil {
+	if s.cur != nil {
+		s.abandon()
+	}
+	if s.kept || s.left == "" {
 		return
 	}
-	path := s.cur.path
-	s.abandon()
-	if s.kept || s.appended {
-		return
-	}
-	if err := s.o.FS.Remove(path); err != nil {
+	if err := s.o.FS.Remove(s.left); err != nil {
 		s.o.Report(err)
 	}
+	s.left = ""
 }
 
 // Written returns how many bytes of units were written.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 	"sync/atomic"
 )
 
@@ -17,6 +18,7 @@ type ReaderAt struct {
 	end  int64 // of the last block in the file
 	size int64 // of the plaintext
 	held atomic.Pointer[block]
+	bufs sync.Pool // of *[sealedLen]byte: encrypted blocks on their way
 }
 
 // block is a decrypted block. It is never changed.
@@ -91,7 +93,12 @@ func (r *ReaderAt) block(no int64) (*block, error) {
 		return b, nil
 	}
 	off := r.start + no*sealedLen
-	in := make([]byte, min(sealedLen, r.end-off))
+	buf, _ := r.bufs.Get().(*[sealedLen]byte)
+	if buf == nil {
+		buf = new([sealedLen]byte)
+	}
+	defer r.bufs.Put(buf)
+	in := buf[:min(sealedLen, r.end-off)]
 	if err := r.read(in, off); err != nil {
 		return nil, err
 	}
