@@ -194,9 +194,6 @@ func TestShed(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if !w.Busy() {
-			t.Error("not busy with a full queue")
-		}
 		close(out.gate)
 		if err := w.Close(); err != nil {
 			t.Fatal(err)
@@ -277,6 +274,9 @@ func TestShedControl(t *testing.T) {
 		if err := w.Append(&Event{Type: TypeConn, Conn: uint32(n%5) + 1, Seq: n + 1, Payload: payload}); err != nil {
 			t.Fatal(err)
 		}
+	}
+	if !w.Busy() {
+		t.Error("not busy with a full queue")
 	}
 	if limit := overFull + 1<<20; len(w.cur.raw) > limit {
 		t.Errorf("the open chunk has %d bytes, limit %d", len(w.cur.raw), limit)

@@ -283,13 +283,19 @@ func (w *Writer) closeChunk() error {
 	if len(w.cur.raw) == 0 {
 		return w.out.failure()
 	}
-	next := w.out.take(w.wait)
-	if next == nil {
-		w.full = true
-		return w.out.failure()
+	if w.out.workers == 0 {
+		// One buffer does, and stays in the processor's cache.
+		w.out.submit(w.cur)
+		w.cur = w.out.take(true)
+	} else {
+		next := w.out.take(w.wait)
+		if next == nil {
+			w.full = true
+			return w.out.failure()
+		}
+		w.out.submit(w.cur)
+		w.cur, w.full = next, false
 	}
-	w.out.submit(w.cur)
-	w.cur, w.full = next, false
 	w.serial++
 	w.tell()
 	return w.out.failure()
