@@ -13,6 +13,7 @@ const (
 	magicZstd      = 0xFD2FB528
 	magicOurs      = 0x184D2A53
 	magicSkippable = 0x184D2A50 // with the low nibble masked off
+	magicPadding   = 0x184D2A5A // what stands there means nothing
 )
 
 // Tags of our frames, read as little-endian words.

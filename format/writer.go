@@ -36,6 +36,10 @@ type WriterOptions struct {
 	// NoSeekTable leaves out the table for other zstd tools. One that is not the
 	// only section of its file would lead them astray.
 	NoSeekTable bool
+	// Block, if not 0, is for a writer below that holds back a block of so many
+	// bytes until more follows, as a cipher does. Each chunk is then followed by
+	// skippable frames that push it out, about half a block on average.
+	Block int
 }
 
 const (
@@ -98,7 +102,7 @@ func NewWriter(w io.Writer, s Session, o WriterOptions) (*Writer, error) {
 	if len(payload) > MaxDefinition {
 		return nil, fmt.Errorf("write session header: description %w: %d bytes, at most %d", ErrTooLarge, len(payload), MaxDefinition)
 	}
-	sect := &sectionWriter{w: w, files: o.Files, target: target, noSeek: o.NoSeekTable, head: fileHeader{
+	sect := &sectionWriter{w: w, files: o.Files, target: target, noSeek: o.NoSeekTable, block: int64(o.Block), head: fileHeader{
 		member: o.Member || o.Files != nil, fileNo: o.FileNo, firstSeq: o.FirstSeq,
 		uuid: s.UUID, wall: s.Wall, mono: s.Mono, session: payload,
 	}}

@@ -30,6 +30,7 @@ name when it is complete, readable by its owner only: it holds plaintext.
 // exportOptions are the flags of export.
 type exportOptions struct {
 	engineFlags
+	inputFlags
 	format, out string
 	force       bool
 }
@@ -47,7 +48,8 @@ func newExportCmd(e *env) *cobra.Command {
 			return runExport(cmd.Context(), e, args[0], &o)
 		},
 	}
-	o.register(cmd.Flags())
+	o.engineFlags.register(cmd.Flags())
+	o.inputFlags.register(cmd.Flags())
 	cmd.Flags().StringVarP(&o.format, "format", "f", "", "`FORMAT` to write: pcapng, json or events")
 	cmd.Flags().StringVarP(&o.out, "output", "o", stdio, "`FILE` to write, - for stdout")
 	cmd.Flags().BoolVar(&o.force, "force", false, "replace an existing file")
@@ -81,7 +83,7 @@ func runExport(ctx context.Context, e *env, name string, o *exportOptions) error
 		return err
 	}
 	defer out.discard()
-	in, err := e.openInput(name, out)
+	in, err := o.open(e, name, out)
 	if err != nil {
 		return err
 	}
