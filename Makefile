@@ -6,6 +6,7 @@
 # make bench     decoder benchmarks, and what recording costs nginx (root)
 # make bench-format  the session format against bare zstd and MCAP: one table
 # make fuzz      every fuzz target for FUZZTIME
+# make soak      kill 200 recorders at random moments, with real traffic (root, ten minutes)
 # make generate  the BPF objects, with clang; make check-generated compares them
 
 GO       ?= go
@@ -13,7 +14,7 @@ FUZZTIME ?= 60s
 # Tests build for the first two: a standard library more each would double their time.
 CROSS    := darwin/arm64 windows/amd64 darwin/amd64 windows/arm64 linux/arm64
 
-.PHONY: all build demo test lint cross bench bench-format fuzz generate check-generated clean
+.PHONY: all build demo test lint cross bench bench-format fuzz soak generate check-generated clean
 .DELETE_ON_ERROR:
 
 all: build
@@ -43,6 +44,10 @@ bench-format:
 
 fuzz:
 	@GO=$(GO) FUZZTIME=$(FUZZTIME) .ci/fuzz
+
+soak:
+	@GO=$(GO) .ci/setup
+	SPLIFF_KILLS=200 $(GO) test -count=1 -v -timeout 60m -run TestKilledAtRandom ./cmd/spliff/e2e
 
 generate:
 	$(GO) generate ./bpf
