@@ -61,6 +61,7 @@ const (
 	Response      // the final response; interim ones are in Message.Interim
 	Opaque        // bytes that are not HTTP: a tunnel, an upgraded or unknown protocol
 	Notice        // nothing but Anomalies, about the connection rather than one message
+	Inner         // one message inside an exchange that goes on: of WebSocket, gRPC, or an event stream
 )
 
 // Flags of a [Message].
@@ -134,6 +135,11 @@ type Message struct {
 	// Request. Scheme and Authority are "" when the message does not have them;
 	// Target is the request-target as sent (HTTP/1) or :path (HTTP/2).
 	Method, Scheme, Authority, Target string
+
+	// Inner. Proto says of what it is: "websocket", "grpc", "sse". Body is its payload.
+	Type   string // "text", "binary", "ping", "pong", "close"; "message" of gRPC; the event's name of SSE
+	Number uint64 // within its exchange and direction, from 1
+	Wire   uint64 // bytes it took in its stream, framing included
 
 	// Response.
 	Status int
