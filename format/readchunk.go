@@ -132,11 +132,13 @@ func (r *Reader) place(h chunkHeader) {
 	switch {
 	case !s.known || s.tag != h.section:
 		r.absent("the file header of the section is missing")
-		*s = section{known: true, tag: h.section}
+		*s = section{start: r.src.off, known: true, tag: h.section}
+		r.headless()
 	case h.no < s.next:
 		// The same section again (cat a a), the second header lost.
 		r.absent("the file header of the section is missing")
-		s.begun = false
+		s.start, s.begun = r.src.off, false
+		r.headless()
 	case h.no > s.next:
 		r.absent(missingChunks(s.next, h.no))
 	}
@@ -145,6 +147,13 @@ func (r *Reader) place(h chunkHeader) {
 	if !s.begun {
 		s.begun = true
 		r.synthetic = len(r.raw) < eventHeadLen || Type(r.raw[4]) != TypeSession
+	}
+}
+
+// headless tells the prover of a section that begins here, with a chunk.
+func (r *Reader) headless() {
+	if r.proof != nil {
+		r.proof.begin(newSection(r.src.off, 0, r.sect.tag, &fileHeader{}))
 	}
 }
 

@@ -20,6 +20,7 @@ func (r *Reader) trailer(e envelope, n int) error {
 		s.next = tr.chunks
 	}
 	if r.proof != nil {
+		r.proof.foot.Trailer = true
 		r.proof.trailer(r, &tr, start, n)
 	}
 	if r.scan != nil {
@@ -63,6 +64,8 @@ func (r *Reader) seekTable() error {
 		r.note(Damage{start, got, DamageTorn, "the file ends inside its seek table"})
 	case sum != want:
 		r.note(Damage{start, n, DamageCorrupt, "the checksum of the seek table does not match"})
+	case r.proof != nil:
+		r.proof.foot.SeekTable = true
 	}
 	if r.scan != nil {
 		r.scan.end(r.src.off)
