@@ -8,6 +8,11 @@ type Query struct {
 	From, To int64 // nanoseconds since the Unix epoch, To excluded; 0: no bound
 	Conns    []uint32
 	PIDs     []uint32 // processes, and with them their connections
+	// Recording also wants what is about the recording as a whole: its END event,
+	// whenever it was, and what belongs to no connection, such as clock readings and
+	// losses, in the time asked for. Without it a query gets of these what happens to
+	// be in the chunks that it reads.
+	Recording bool
 }
 
 // all reports whether q wants every event.
@@ -31,6 +36,7 @@ type selector struct {
 	wall, mono int64
 	chunk      int64 // where the chunk is
 	procs      map[uint32]*held
+	probes     [256]*held
 	conns      map[uint32]*held
 	queue      []*held // to be delivered before the event last
 	last       Event
@@ -56,6 +62,7 @@ func newSelector(q Query) *selector {
 
 func (s *selector) forget() {
 	s.procs, s.conns = map[uint32]*held{}, map[uint32]*held{}
+	s.probes = [256]*held{}
 }
 
 // next is Next for a reader that selects.
@@ -91,11 +98,22 @@ func (s *selector) wants(ev *Event) bool {
 		}
 		s.forget()
 		return true
-	case TypeProbe:
-		return true // few, and they tell what a slice was recorded with
+	case TypeEnd:
+		if s.q.Recording {
+			return true
+		}
 	}
 	in := s.inTime(ev)
 	switch ev.Type {
+	case TypeProbe:
+		// Given when an event needs it: which others are in the chunks that are read
+		// depends on how the session was cut.
+		p := &held{ev: copied(ev)}
+		if id := uint8(findWord(ev.Payload, probeID)); id != 0 {
+			s.probes[id] = p
+		}
+		p.given = in && ev.Flags&FlagRepeat == 0 && len(s.q.Conns)+len(s.q.PIDs) == 0
+		return p.given
 	case TypeProc:
 		pid := namedPID(ev)
 		p := &held{ev: copied(ev)}
@@ -111,6 +129,7 @@ func (s *selector) wants(ev *Event) bool {
 		s.conns[ev.Conn] = c
 		c.given = in && c.want && ev.Flags&FlagRepeat == 0
 		if c.given {
+			s.define(s.probes[ev.Probe], ev)
 			s.define(s.procs[c.pid], ev)
 		}
 		return c.given
@@ -120,15 +139,18 @@ func (s *selector) wants(ev *Event) bool {
 	}
 	if ev.Conn == 0 {
 		// What belongs to no connection is about the recording as a whole.
-		return ev.Type < TypeHandshake || len(s.q.Conns)+len(s.q.PIDs) == 0
+		return s.q.Recording || ev.Type < TypeHandshake || len(s.q.Conns)+len(s.q.PIDs) == 0
 	}
 	c := s.conns[ev.Conn]
 	if c == nil {
+		s.define(s.probes[ev.Probe], ev)
 		return len(s.q.PIDs) == 0 && (len(s.q.Conns) == 0 || slices.Contains(s.q.Conns, ev.Conn))
 	}
 	if !c.want {
 		return false
 	}
+	s.define(s.probes[ev.Probe], ev)
+	s.define(s.probes[c.ev.Probe], ev)
 	s.define(s.procs[c.pid], ev)
 	s.define(c, ev)
 	return true
