@@ -34,28 +34,33 @@ type Copier struct {
 	done *Writer
 	sum  CopySummary
 
-	first Section // what begins the next section
-	open  bool    // a section was begun by a reader
-	held  []Event // of a section that has nothing to show yet, SESSION first
-	no    int     // of the open section, over all readers
-	next  uint32  // number of the file in which the section before goes on
-	total End     // of the open section
-	last  uint64  // greatest time of it
-	put   func(*Event) error
+	before fileHeader // of the section before
+	first  Section    // what begins the next section
+	open   bool       // a section was begun by a reader
+	held   []Event    // of a section that has nothing to show yet, SESSION first
+	no     int        // of the open section, over all readers
+	next   uint32     // number of the file in which the section before goes on
+	total  End        // of the open section
+	last   uint64     // greatest time of it
+	put    func(*Event) error
 }
 
 // CopySummary counts what a Copier wrote.
 type CopySummary struct {
 	Sections int
-	LeftOut  int    // sections that had nothing to show
-	Events   uint64 // repeats not counted
-	Bytes    uint64 // of plaintext
+	LeftOut  int      // sections that had nothing to show
+	Events   uint64   // repeats not counted
+	Bytes    uint64   // of plaintext
+	Missing  []string // files of sessions that belong between two that are there
 	// Refused are events that a session may not hold: too large, or out of order.
 	Refused uint64
 	// Unnumbered are files of a longer session whose number was lost with their
 	// file header; they are given one.
 	Unnumbered int
 }
+
+// maxMissing bounds a list that a hostile file can make long.
+const maxMissing = 100
 
 // maxHeldCopies is how many events are kept of a section that has nothing to show
 // yet; then it is written.
@@ -116,6 +121,11 @@ func (c *Copier) begin(s Section, ev *Event) error {
 	}
 	if s.Headless {
 		c.first.FirstSeq = ev.Seq
+	} else {
+		if what := filesBetween(&c.before, &s.file); c.no > 0 && what != "" && len(c.sum.Missing) < maxMissing {
+			c.sum.Missing = append(c.sum.Missing, what)
+		}
+		c.before = s.file
 	}
 	c.next = 0
 	c.held = append(c.held[:0], copied(ev))

@@ -30,8 +30,14 @@ func Inspect(src io.Reader, o ReaderOptions) (Report, error) {
 	var ev Event
 	err := error(nil)
 	for err == nil {
-		if err = r.Next(&ev); err == nil && r.bare {
+		if err = r.Next(&ev); err != nil {
+			break
+		}
+		if r.bare {
 			bare.add(r, list, &ev)
+		}
+		if ev.Type == TypeSession {
+			list.describe(&ev)
 		}
 	}
 	bare.flush(r.proof)
@@ -69,6 +75,18 @@ func (l *inspected) begin(s Section) {
 	}
 	l.sections = append(l.sections, s)
 	l.open = true
+}
+
+// describe takes from its SESSION event what a section without a file header says
+// of itself.
+func (l *inspected) describe(ev *Event) {
+	if !l.open || !l.sections[len(l.sections)-1].Headless {
+		return
+	}
+	s := &l.sections[len(l.sections)-1]
+	s.Header, _ = ParseSession(ev.Payload)
+	s.Member = ev.Flags&FlagRepeat != 0
+	s.file.wall, s.file.mono = s.Header.Wall, s.Header.Mono
 }
 
 // chunk counts a chunk of the open section.
@@ -110,8 +128,7 @@ func (b *bareTally) add(r *Reader, list *inspected, ev *Event) {
 		if list.open {
 			list.end(r.proof, list.sections[len(list.sections)-1].Offset)
 		}
-		s := Section{Headless: true, Member: ev.Flags&FlagRepeat != 0, FirstSeq: ev.Seq}
-		s.Header, _ = ParseSession(ev.Payload)
+		s := Section{Headless: true, FirstSeq: ev.Seq}
 		*r.proof = prover{sum: newTally(), list: list}
 		list.begin(s)
 	}

@@ -46,8 +46,10 @@ func newRootCmd(e *env) *cobra.Command {
 		&cobra.Group{ID: "record", Title: "Record:"},
 		&cobra.Group{ID: "look", Title: "Look:"},
 		&cobra.Group{ID: "share", Title: "Share:"},
+		&cobra.Group{ID: "care", Title: "Take care of files:"},
 	)
-	root.AddCommand(newRecordCmd(e), newShowCmd(e), newReplayCmd(e), newExportCmd(e), newVersionCmd())
+	root.AddCommand(newRecordCmd(e), newShowCmd(e), newReplayCmd(e), newInfoCmd(e),
+		newExportCmd(e), newRecoverCmd(e), newVersionCmd())
 	root.AddCommand(helpTopics()...)
 	return root
 }
@@ -72,6 +74,21 @@ func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
 		}
 		return nil
 	}
+}
+
+// someSessions is the argument check of commands that read one session or more.
+func someSessions(_ *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return usagef("no session given: name a file, or - for standard input")
+	}
+	seen := false
+	for _, a := range args {
+		if a == stdio && seen {
+			return usagef("standard input can be read once")
+		}
+		seen = seen || a == stdio
+	}
+	return nil
 }
 
 // oneSession is the argument check of commands that read exactly one session.
