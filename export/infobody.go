@@ -287,6 +287,8 @@ func causeText(c format.DropCause) literal {
 		return "events without bytes"
 	case format.DropWriter:
 		return "shed by the writer"
+	case format.DropEdited:
+		return "left out on purpose"
 	}
 	return "cause not known"
 }

@@ -192,7 +192,7 @@ func jsonSummaryOf(s *format.Section) *jsonSummary {
 
 // jsonLostOf names a cause by the word of the events form of a session.
 func jsonLostOf(d format.DropSum) jsonLost {
-	names := [...]string{"unknown", "ring_full", "fault", "snaplen", "no_state", "missed", "control", "writer"}
+	names := [...]string{"unknown", "ring_full", "fault", "snaplen", "no_state", "missed", "control", "writer", "edited"}
 	name := strconv.Itoa(int(d.Cause))
 	if int(d.Cause) < len(names) {
 		name = names[d.Cause]

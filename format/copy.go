@@ -16,10 +16,10 @@ type CopyOptions struct {
 	// events are then those of what is written, and a section that has nothing to
 	// show, because its query wants nothing of it, is left out.
 	Edited bool
-	// Map, if not nil, gets each event but SESSION and END and puts what is to stand
-	// in its place. Section counts them from 0 over all readers. Payloads are as
-	// those of Reader.Next.
-	Map func(section int, ev *Event, put func(*Event) error) error
+	// Map, if not nil, gets each event and puts what is to stand in its place. It is
+	// shown SESSION and END events too, but those stay whatever it does: then put does
+	// nothing. Payloads are as those of Reader.Next.
+	Map func(ev *Event, put func(*Event) error) error
 }
 
 // Copier writes the sections of readers, one after the other, as sections of one
@@ -89,13 +89,17 @@ func (c *Copier) Add(ctx context.Context, r *Reader) error {
 		case err != nil:
 			return fmt.Errorf("read event: %w", err)
 		case ev.Type == TypeSession:
-			err = c.begin(r.Section(), &ev)
+			if err = c.show(&ev); err == nil {
+				err = c.begin(r.Section(), &ev)
+			}
 		case !c.open: // a log that begins otherwise is not one
 			c.sum.Refused++
 		case ev.Type == TypeEnd:
-			err = c.ended(r, &ev)
+			if err = c.show(&ev); err == nil {
+				err = c.ended(r, &ev)
+			}
 		case c.o.Map != nil:
-			err = c.o.Map(c.no, &ev, c.put)
+			err = c.o.Map(&ev, c.put)
 		default:
 			err = c.append(&ev)
 		}
@@ -103,6 +107,14 @@ func (c *Copier) Add(ctx context.Context, r *Reader) error {
 			return err
 		}
 	}
+}
+
+// show shows Map an event that it does not decide about.
+func (c *Copier) show(ev *Event) error {
+	if c.o.Map == nil {
+		return nil
+	}
+	return c.o.Map(ev, func(*Event) error { return nil })
 }
 
 // begin begins a section with its SESSION event.

@@ -65,9 +65,10 @@ type Engine struct {
 	sink     func(*Item) error
 	sum      Summary
 	nextID   uint64
-	last     int64 // latest wall time of this section
-	openSec  bool  // events came since the last END
-	unclosed bool  // a section was followed by another without an END
+	opened   uint64 // flows
+	last     int64  // latest wall time of this section
+	openSec  bool   // events came since the last END
+	unclosed bool   // a section was followed by another without an END
 	closed   bool
 	err      error // first error of the sink, sticky
 }
@@ -242,10 +243,12 @@ func (e *Engine) open(ev *format.Event, c format.Conn) *flow {
 	}
 	e.sum.Conns++
 	snap := &Conn{Conn: c, ID: ev.Conn, Proc: e.table.proc(c.PID, nil), Role: roleOf(c.Role), First: e.now}
-	f := &flow{snap: snap, guessed: ev.Type != format.TypeConn, state: &flowState{shard: int(ev.Conn)}}
+	e.opened++
+	f := &flow{snap: snap, guessed: ev.Type != format.TypeConn, state: &flowState{shard: int(ev.Conn), serial: e.opened}}
 	if p, ok := e.table.past[ev.Conn]; ok {
 		if p.evicted {
 			f.next = p.next
+			f.state.start = p.next
 			e.sum.Conns-- // the same connection again
 		}
 		e.table.forget(ev.Conn)

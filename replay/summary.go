@@ -14,6 +14,7 @@ type Summary struct {
 	Gaps        uint64 // holes in the streams of connections
 	LostBytes   uint64 // bytes in those holes
 	Drops       uint64 // DROP events
+	Edited      uint64 // bytes left out on purpose after the recording
 	Overlap     uint64 // bytes that came twice; the second copy was dropped
 	Late        uint64 // bytes that came after their connection's end and were dropped
 	Evicted     uint64 // connections given up because of Options.MaxConns

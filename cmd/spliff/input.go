@@ -151,6 +151,7 @@ func losses(sum replay.Summary) []string {
 		}
 	}
 	add(sum.Gaps, "%s missing in %s, marked where they are", count(sum.LostBytes, "byte"), count(sum.Gaps, "gap"))
+	add(sum.Edited, "%s were left out on purpose when the session was edited", count(sum.Edited, "byte"))
 	if sum.Gaps == 0 {
 		add(sum.Drops, "the recorder counted %s of something it could not record (replay shows them)", count(sum.Drops, "loss"))
 	}
