@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -55,10 +56,13 @@ const flowCost = 200
 // Push looks at an event.
 func (h *Heads) Push(ev *format.Event) error { return h.engine.Push(ev) }
 
-// PushAll looks at all events of src.
-func (h *Heads) PushAll(src Source) error {
+// PushAll looks at all events of src, unless ctx ends.
+func (h *Heads) PushAll(ctx context.Context, src Source) error {
 	var ev format.Event
-	for {
+	for n := 0; ; n++ {
+		if n&1023 == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
 		if err := src.Next(&ev); errors.Is(err, io.EOF) {
 			return nil
 		} else if err != nil {

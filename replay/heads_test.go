@@ -249,7 +249,7 @@ func TestStripLimits(t *testing.T) {
 	h := NewHeads()
 	defer h.Close()
 	h.room = flowCost
-	if err := h.PushAll(&eventList{s.evs}); err != nil {
+	if err := h.PushAll(t.Context(), &eventList{s.evs}); err != nil {
 		t.Fatal(err)
 	}
 	var left []byte

@@ -49,7 +49,7 @@ func newRootCmd(e *env) *cobra.Command {
 		&cobra.Group{ID: "care", Title: "Take care of files:"},
 	)
 	root.AddCommand(newRecordCmd(e), newShowCmd(e), newReplayCmd(e), newInfoCmd(e),
-		newExportCmd(e), newRecoverCmd(e), newVersionCmd())
+		newExportCmd(e), newEditCmd(e), newRecoverCmd(e), newVersionCmd())
 	root.AddCommand(helpTopics()...)
 	return root
 }
