@@ -74,6 +74,30 @@ func compareSections(t *testing.T, got, want []Section) {
 	}
 }
 
+// TestInspectLarge: chunks that do not fit into what was read ahead prove all the
+// same.
+func TestInspectLarge(t *testing.T) {
+	rng := rand.New(rand.NewPCG(9, 1))
+	var evs []Event
+	for i := range uint64(3000) {
+		p := make([]byte, 3000)
+		for k := range p {
+			p[k] = byte(rng.Uint32())
+		}
+		evs = append(evs, Event{Type: TypeData, Dir: DirWrite, Conn: uint32(1 + i/9), Seq: i + 1, Time: i, Payload: p})
+	}
+	for _, size := range []int{64 << 10, 1 << 20, 3 << 20} {
+		file := writeWhole(t, evs, WriterOptions{ChunkBytes: size}, nil)
+		if rep := inspect(t, file); len(rep.Damage) > 0 {
+			t.Errorf("chunks of %d: %v", size, rep.Damage)
+		}
+		rep, err := Inspect(iotest.HalfReader(bytes.NewReader(file)), ReaderOptions{})
+		if err != nil || len(rep.Damage) > 0 {
+			t.Errorf("chunks of %d: %v, %v", size, err, rep.Damage)
+		}
+	}
+}
+
 // TestInspectWithoutFooter: a file that was cut before its footer tells the same.
 func TestInspectWithoutFooter(t *testing.T) {
 	file := writeWhole(t, conversation(rand.New(rand.NewPCG(3, 3)), 100, 200), WriterOptions{}, func(i int) bool { return i%9 == 0 })

@@ -30,6 +30,8 @@ func (r *Reader) chunk(e envelope, n int) error {
 	if int64(len(b)) < whole {
 		return r.short(whole)
 	}
+	// Looking so far ahead may have moved what the header's sets point to.
+	h.takeSets(b[envelopeLen:], b[le.Uint16(b[12:]):n-crcLen])
 	frame := b[n:]
 	if checksum(frame) != h.frameCRC {
 		return r.badFrame(h, n, whole)
