@@ -77,16 +77,14 @@ func compareSections(t *testing.T, got, want []Section) {
 // TestInspectLarge: chunks that do not fit into what was read ahead prove all the
 // same.
 func TestInspectLarge(t *testing.T) {
-	rng := rand.New(rand.NewPCG(9, 1))
+	rng := rand.NewChaCha8([32]byte{1})
 	var evs []Event
-	for i := range uint64(3000) {
+	for i := range uint64(20000) {
 		p := make([]byte, 3000)
-		for k := range p {
-			p[k] = byte(rng.Uint32())
-		}
+		rng.Read(p)
 		evs = append(evs, Event{Type: TypeData, Dir: DirWrite, Conn: uint32(1 + i/9), Seq: i + 1, Time: i, Payload: p})
 	}
-	for _, size := range []int{64 << 10, 1 << 20, 3 << 20} {
+	for _, size := range []int{200 << 10, 1 << 20, 3 << 20} {
 		file := writeWhole(t, evs, WriterOptions{ChunkBytes: size}, nil)
 		if rep := inspect(t, file); len(rep.Damage) > 0 {
 			t.Errorf("chunks of %d: %v", size, rep.Damage)
