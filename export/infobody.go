@@ -116,8 +116,10 @@ func (d *info) libraries(sum *format.Summary) {
 		d.label("library")
 		s.captured(p.Library)
 		s.own("  ")
-		s.captured(p.Path)
-		s.own("  ")
+		if p.Path != "" {
+			s.captured(p.Path)
+			s.own("  ")
+		}
 		s.counted(uint64(len(p.Sites)), "probe")
 		if p.BuildID != "" {
 			s.own("  build-id ")

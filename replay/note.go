@@ -55,7 +55,7 @@ func (e *Engine) pushSession(ev *format.Event) error {
 	if e.openSec {
 		e.unclosed = true
 	}
-	e.openSec = true
+	e.openSec, e.sum.Next = true, 0
 	// The next file of the same session: everything goes on.
 	if ev.Flags&format.FlagRepeat != 0 && e.sum.Sections > 0 && s.UUID == e.uuid {
 		return nil
@@ -117,7 +117,7 @@ func (e *Engine) pushNote(ev *format.Event) error {
 		if err != nil {
 			return fmt.Errorf("parse end: %w", err)
 		}
-		e.openSec = false
+		e.openSec, e.sum.Next = false, t.Next
 		if t.Next != 0 {
 			return nil // the end of a file, not of the session
 		}

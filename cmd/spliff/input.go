@@ -105,6 +105,9 @@ func (in *input) verdict(e *env, sum replay.Summary, toEnd bool) error {
 	if toEnd && !sum.Closed {
 		e.say("spliff: %s: the recording was not closed in order: it is still running, was killed, or the file is cut", in.name)
 	}
+	if toEnd && sum.Next != 0 {
+		e.say("spliff: %s: the session goes on in its file %d", in.name, sum.Next)
+	}
 	if len(damage) > 0 || toEnd && !sum.Closed {
 		return exitError{code: exitDamaged}
 	}

@@ -13,9 +13,12 @@ is decrypted, and shows it as HTTP.
   sudo spliff record -o a.spl -- curl https://example.com/   record one command
   spliff show a.spl                                          list its exchanges
   spliff export a.spl -f pcapng -o a.pcapng                  open it in Wireshark
+  spliff info --verify a.spl                                 what it is, and that it is whole
+  spliff edit a.spl -o b.spl --from 15:12 --drop-bodies      a part of it, to show somebody
 
-Commands: record, show, replay, export, version. "spliff help COMMAND" has more,
-"spliff help exit-codes" and "spliff help environment" say the rest.
+Commands: record, show, replay, info, export, edit, recover, version.
+"spliff help COMMAND" has more, "spliff help exit-codes" and "spliff help
+environment" say the rest.
 `
 
 // newRootCmd builds the command tree on e.
