@@ -15,6 +15,15 @@ const (
 	magicSkippable = 0x184D2A50 // with the low nibble masked off
 )
 
+// ourTag reports whether a frame with that tag is ours.
+func ourTag(tag uint32) bool {
+	switch tag {
+	case tagFile, tagChunk, tagIndex, tagSummary, tagTrailer:
+		return true
+	}
+	return false
+}
+
 // Tags of our frames, read as little-endian words.
 const (
 	tagFile  = 'S' | 'P'<<8 | 'L'<<16 | 'F'<<24

@@ -235,6 +235,10 @@ func (r *Reader) finish() error {
 // foreign skips a skippable frame of somebody else.
 func (r *Reader) foreign(n int64) error {
 	start := r.src.off
+	// Four flips of a bit make our magic number somebody else's.
+	if b := r.src.peek(int(min(n, 12))); len(b) == 12 && ourTag(le.Uint32(b[8:])) {
+		return r.resync(DamageCorrupt, "the magic number of a frame is not the one of its tag", 1, 0)
+	}
 	if got := r.src.discard(n); got < n {
 		if err := r.src.failure(); err != nil {
 			return err
