@@ -34,14 +34,15 @@ type Copier struct {
 	done *Writer
 	sum  CopySummary
 
-	before fileHeader // of the section before
-	first  Section    // what begins the next section
-	open   bool       // a section was begun by a reader
-	held   []Event    // of a section that has nothing to show yet, SESSION first
-	no     int        // of the open section, over all readers
-	next   uint32     // number of the file in which the section before goes on
-	total  End        // of the open section
-	last   uint64     // greatest time of it
+	before fileHeader       // of the section before
+	first  Section          // what begins the next section
+	open   bool             // a section was begun by a reader
+	held   []Event          // of a section that has nothing to show yet, SESSION first
+	no     int              // of the open section, over all readers
+	next   uint32           // number of the file in which the section before goes on
+	met    map[uint32]uint8 // connections of a slice, see lead
+	total  End              // of the open section
+	last   uint64           // greatest time of it
 	put    func(*Event) error
 }
 
@@ -98,15 +99,26 @@ func (c *Copier) Add(ctx context.Context, r *Reader) error {
 			if err = c.show(&ev); err == nil {
 				err = c.ended(r, &ev)
 			}
-		case c.o.Map != nil:
-			err = c.o.Map(&ev, c.put)
 		default:
-			err = c.append(&ev)
+			err = c.copy(r, &ev)
 		}
 		if err != nil {
 			return err
 		}
 	}
+}
+
+// copy copies an event that may be left out or changed.
+func (c *Copier) copy(r *Reader, ev *Event) error {
+	if r.sel != nil && r.sel.q.From != 0 && ev.Conn != 0 {
+		if err := c.lead(ev); err != nil {
+			return err
+		}
+	}
+	if c.o.Map != nil {
+		return c.o.Map(ev, c.put)
+	}
+	return c.append(ev)
 }
 
 // show shows Map an event that it does not decide about.
@@ -140,6 +152,9 @@ func (c *Copier) begin(s Section, ev *Event) error {
 		c.before = s.file
 	}
 	c.next = 0
+	if ev.Flags&FlagRepeat == 0 {
+		c.met = map[uint32]uint8{}
+	}
 	c.held = append(c.held[:0], copied(ev))
 	if c.o.Edited && !c.first.Member {
 		return nil // until there is something to show

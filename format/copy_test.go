@@ -327,3 +327,35 @@ func TestCopyInterrupted(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestCopySliceLead: bytes before a slice are said to be left out, once for each
+// direction of each connection that began before it.
+func TestCopySliceLead(t *testing.T) {
+	evs := conversation(rand.New(rand.NewPCG(2, 3)), 100, 300)
+	file := writeWhole(t, evs, WriterOptions{}, func(i int) bool { return i%25 == 0 })
+	s := open(t, file).Sections()[0]
+	for _, from := range []int{0, 100, len(evs) - 7} {
+		got, _ := rewrite(t, CopyOptions{Edited: true}, Query{From: s.Wall(evs[from].Time), Recording: true}, file)
+		all, _ := read(t, got)
+		next, drops := map[string]uint64{}, 0
+		for i := range all {
+			ev := &all[i]
+			key := fmt.Sprint(ev.Conn, ev.Dir)
+			switch ev.Type {
+			case TypeDrop:
+				if d, err := ParseDrop(ev.Payload); err != nil || d.Cause == DropEdited {
+					next[key] = d.Bytes
+					drops++
+				}
+			case TypeData:
+				if ev.Offset != next[key] {
+					t.Errorf("from event %d: bytes at %d, want %d", from, ev.Offset, next[key])
+				}
+				next[key] = ev.Offset + uint64(len(ev.Payload))
+			}
+		}
+		if want := map[int]int{0: 0, 100: 6, len(evs) - 7: 6}[from]; drops != want {
+			t.Errorf("from event %d: %d places, want %d", from, drops, want)
+		}
+	}
+}

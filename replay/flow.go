@@ -52,8 +52,7 @@ func (f *flowState) run(cfg *flowConfig, o *op, data []byte, out []*Item) []*Ite
 	if f.dec == nil {
 		f.dec = cfg.make(cfg.limits)
 		if d, ok := f.dec.(*conn.Conn); ok && cfg.trace != nil {
-			serial, start := f.serial, f.start
-			d.SetTrace(func(d decode.Dir, off, n uint64) { cfg.trace(serial, d, start[d]+off, n) })
+			d.SetTrace(func(d decode.Dir, off, n uint64) { cfg.trace(f.serial, d, f.start[d]+off, n) })
 		}
 	}
 	at := decode.At{Seq: o.seq, Time: o.time}

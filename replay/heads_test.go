@@ -267,3 +267,83 @@ func TestStripLimits(t *testing.T) {
 		t.Errorf("left: %q", left)
 	}
 }
+
+// TestStripHTTP2: frames of all kinds, padding and interleaved streams.
+func TestStripHTTP2(t *testing.T) {
+	frame := func(typ, flags byte, stream uint32, payload string) string {
+		n := len(payload)
+		return string([]byte{byte(n >> 16), byte(n >> 8), byte(n), typ, flags, byte(stream >> 24), byte(stream >> 16), byte(stream >> 8), byte(stream)}) + payload
+	}
+	field := func(list ...string) string { // RFC 7541 §6.2.2
+		b := ""
+		for i := 0; i < len(list); i += 2 {
+			b += "\x00" + string(rune(len(list[i]))) + list[i] + string(rune(len(list[i+1]))) + list[i+1]
+		}
+		return b
+	}
+	const end, endHeaders, padded = 1, 4, 8
+	up := "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4, 0, 0, "") +
+		frame(1, endHeaders, 1, field(":method", "POST", ":path", "/one", ":scheme", "https", ":authority", "a")) +
+		frame(1, 0, 3, field(":method", "PUT", ":path", "/two", ":scheme", "https")) + frame(9, endHeaders, 3, field(":authority", "b")) +
+		frame(0, padded, 1, "\x05canary one\x00\x00\x00\x00\x00") + frame(0, 0, 3, "canary two") +
+		frame(0, end, 1, "canary") + frame(0, padded|end, 3, "\x00") + frame(0x77, 0, 0, "canary of no known type")
+	down := frame(4, 0, 0, "") + frame(1, endHeaders, 1, field(":status", "200", "content-length", "12")) + frame(6, 0, 0, "12345678") +
+		frame(1, endHeaders, 3, field(":status", "201")) + frame(0, end, 1, "canary three") + frame(0, 0, 3, "canary four") +
+		frame(1, endHeaders|end, 3, field("grpc-status", "0")) + frame(7, 0, 0, "\x00\x00\x00\x03\x00\x00\x00\x00")
+	for size := 1; size < 100; size += 6 {
+		s := new(script).session(0)
+		s.conn(1, format.Conn{PID: 1, ALPN: "h2"})
+		for i, text := range []string{up, down} {
+			for at := 0; at < len(text); at += size {
+				s.add(format.Event{Type: format.TypeData, Dir: format.Dir(i) + 1, Conn: 1, Offset: uint64(at), Payload: []byte(text[at:min(at+size, len(text))])})
+			}
+		}
+		s.end(1, format.ConnEnd{Reason: format.EndFree, Written: uint64(len(up)), Read: uint64(len(down))})
+		s.finish()
+		out := stripped(t, s.evs)
+		if left := string(plaintext(out)); strings.Contains(left, "ca") || !strings.Contains(left, "/two") {
+			t.Fatalf("pieces of %d: left %q", size, left)
+		}
+		want, _ := exchangesOf(t, s.evs)
+		got, _ := exchangesOf(t, out)
+		if len(want) != 2 || len(got) != 2 {
+			t.Fatalf("pieces of %d: %d and %d exchanges", size, len(want), len(got))
+		}
+		for i := range want {
+			for _, m := range [2][2]*decode.Message{{got[i].Request, want[i].Request}, {got[i].Response, want[i].Response}} {
+				if headOf(m[0]) != headOf(m[1]) || m[0].Body.Lost != m[1].Body.Size {
+					t.Errorf("pieces of %d: got %s\nwant %s", size, headOf(m[0]), headOf(m[1]))
+				}
+			}
+		}
+	}
+}
+
+// TestStripTunnel: after an upgrade, and on a connection of no known protocol, all
+// is content.
+func TestStripTunnel(t *testing.T) {
+	s := new(script).session(0)
+	data := func(conn uint32, d format.Dir, off uint64, text string) uint64 {
+		s.add(format.Event{Type: format.TypeData, Dir: d, Conn: conn, Offset: off, Payload: []byte(text)})
+		return off + uint64(len(text))
+	}
+	s.conn(1, format.Conn{PID: 1})
+	s.conn(2, format.Conn{PID: 1})
+	up := data(1, 1, 0, "GET /ws HTTP/1.1\r\nHost: h\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n")
+	up = data(1, 1, up, "canary before the answer")
+	down := data(1, 2, 0, "HTTP/1.1 101 Switching\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\ncanary")
+	data(1, 1, up, "canary up")
+	data(1, 2, down, "canary down")
+	data(2, 1, 0, "\x00\x01canary of something else")
+	data(2, 2, 0, "\x00\x02canary of something else")
+	s.finish()
+	out := stripped(t, s.evs)
+	left := string(plaintext(out))
+	if strings.Contains(left, "ca") || !strings.HasPrefix(left, "GET /ws") || !strings.HasSuffix(left, "Upgrade: websocket\r\n\r\n") {
+		t.Errorf("left %q", left)
+	}
+	got, _ := exchangesOf(t, out)
+	if len(got) != 1 || got[0].Response == nil || got[0].Response.Status != 101 {
+		t.Errorf("%d exchanges", len(got))
+	}
+}

@@ -60,7 +60,7 @@ func (e *Engine) pushSession(ev *format.Event) error {
 	if ev.Flags&format.FlagRepeat != 0 && e.sum.Sections > 0 && s.UUID == e.uuid {
 		return nil
 	}
-	e.uuid = s.UUID
+	e.uuid, e.joined = s.UUID, ev.Flags&format.FlagRepeat != 0
 	// Connections of the section before end at its last event, not in this one's clock.
 	now := e.now
 	e.now = e.last
@@ -156,6 +156,9 @@ func (e *Engine) pushEdited(ev *format.Event, d *format.Drop) {
 	e.table.touch(f)
 	e.refresh(f, ev.Probe)
 	end := d.Offset + d.Bytes
+	if f.joined && f.next[dir] == 0 {
+		f.next[dir], f.state.start[dir] = d.Offset, d.Offset
+	}
 	if d.Offset > f.next[dir] {
 		e.gap(f, dir, d.Offset-f.next[dir])
 		f.next[dir] = d.Offset
