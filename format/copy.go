@@ -164,9 +164,12 @@ func (c *Copier) begin(s Section, ev *Event) error {
 
 // start makes the writer of the section and writes what was held.
 func (c *Copier) start() error {
-	if len(c.held[0].Payload) > MaxDefinition {
-		c.sum.Refused++ // its times mean nothing now, but there they are
-		c.held[0].Payload = nil
+	// What is not well-formed would be damage of the copy too.
+	if v, err := ParseSession(c.held[0].Payload); err != nil || len(c.held[0].Payload) > MaxDefinition {
+		c.sum.Refused++
+		if c.held[0].Payload, err = sessionPayload(v); err != nil {
+			c.held[0].Payload = nil
+		}
 	}
 	if c.done != nil {
 		c.done.out.noSeek = true
