@@ -4,7 +4,9 @@
 # make lint      gofmt, go vet
 # make cross     build for the other systems that can read sessions
 # make bench     decoder benchmarks, and what recording costs nginx (root)
+# make bench-format  the session format against bare zstd and MCAP: one table
 # make fuzz      every fuzz target for FUZZTIME
+# make soak      kill 200 recorders at random moments, with real traffic (root, ten minutes)
 # make generate  the BPF objects, with clang; make check-generated compares them
 
 GO       ?= go
@@ -12,7 +14,7 @@ FUZZTIME ?= 60s
 # Tests build for the first two: a standard library more each would double their time.
 CROSS    := darwin/arm64 windows/amd64 darwin/amd64 windows/arm64 linux/arm64
 
-.PHONY: all build demo test lint cross bench fuzz generate check-generated clean
+.PHONY: all build demo test lint cross bench bench-format fuzz soak generate check-generated clean
 .DELETE_ON_ERROR:
 
 all: build
@@ -37,8 +39,15 @@ bench: build
 	$(GO) test -run '^$$' -bench . -benchmem $$($(GO) list ./... | grep -v /e2e)
 	$(GO) test -run '^$$' -bench Nginx -benchtime 1x -timeout 30m ./cmd/spliff/e2e
 
+bench-format:
+	@cd format/bench && $(GO) run . -big 1024
+
 fuzz:
 	@GO=$(GO) FUZZTIME=$(FUZZTIME) .ci/fuzz
+
+soak:
+	@GO=$(GO) .ci/setup
+	SPLIFF_KILLS=200 $(GO) test -count=1 -v -timeout 60m -run TestKilledAtRandom ./cmd/spliff/e2e
 
 generate:
 	$(GO) generate ./bpf

@@ -1,6 +1,9 @@
 package format
 
-import "math"
+import (
+	"errors"
+	"math"
+)
 
 // walk calls f with each event of a chunk's raw bytes, in order, and returns how
 // many there were and the error that stopped it short. f may keep the event's
@@ -10,12 +13,14 @@ func walk(raw []byte, firstSeq uint64, f func(ev *Event)) (n uint32, err error) 
 	var ev Event
 	for len(raw) > 0 {
 		k, lo, err := firstEvent(raw, &ev)
-		if err != nil {
+		if err != nil && !errors.Is(err, ErrVersion) {
 			return n, err
 		}
 		seq = widen(seq, lo)
 		ev.Seq = seq
-		f(&ev)
+		if err == nil {
+			f(&ev)
+		}
 		raw = raw[k:]
 		n++
 	}
@@ -39,9 +44,10 @@ func namedPID(ev *Event) uint32 {
 // describer finds out what a chunk is about. Its buffers are reused, so it
 // belongs to one goroutine at a time.
 type describer struct {
-	conns, pids []uint32
-	last        uint32 // conn of the event before
-	sets        []byte
+	conns, pids     []uint32
+	last            uint32 // conn of the event before
+	connSet, pidSet idSet
+	sets            []byte
 }
 
 // describe fills in the fields of h that tell what is in raw; firstSeq is set. It
@@ -55,7 +61,8 @@ func (d *describer) describe(h *chunkHeader, raw []byte) (conns, pids idSet, err
 	if h.minTime > h.maxTime {
 		h.minTime = 0 // nothing but repeats
 	}
-	conns, pids = rangesOf(d.conns), rangesOf(d.pids)
+	d.connSet, d.pidSet = rangesOf(d.connSet, d.conns), rangesOf(d.pidSet, d.pids)
+	conns, pids = d.connSet, d.pidSet
 	h.conns = uint32(min(conns.count(), math.MaxUint32))
 	h.minPID, h.maxPID = 0, 0
 	if len(pids) > 0 {

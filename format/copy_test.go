@@ -235,7 +235,7 @@ func TestCopySlice(t *testing.T) {
 				t.Errorf("the slice reaches to %d, beyond %d", s.Wall(sum.MaxTime), tt.q.To)
 			}
 			// By index, by scan, or by reading all: the same.
-			for _, f := range []*File{open(t, file), mustScan(t, file)} {
+			for _, f := range []*File{open(t, file), openScan(t, file)} {
 				var buf bytes.Buffer
 				c := NewCopier(&buf, CopyOptions{Edited: true})
 				if err := c.Add(context.Background(), f.Select(tt.q)); err != nil {
@@ -250,15 +250,6 @@ func TestCopySlice(t *testing.T) {
 			}
 		})
 	}
-}
-
-func mustScan(t testing.TB, file []byte) *File {
-	t.Helper()
-	f, err := OpenScan(bytes.NewReader(file), int64(len(file)), ReaderOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return f
 }
 
 // TestCopySliceOfOpen: a recording that was not closed is not made to look closed.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"math/rand/v2"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -78,12 +77,8 @@ func TestTruncation(t *testing.T) {
 	}
 }
 
-// exhaustive reports whether tests that take the better part of a minute try
-// everything instead of a sample that meets every byte in some bit.
-func exhaustive() bool { return os.Getenv("SPLIFF_EXHAUSTIVE") != "" }
-
 // Every flipped bit is noticed, costs at most the chunk it is in, and changes no
-// event. SPLIFF_EXHAUSTIVE=1 flips every bit inside compressed frames too.
+// event; with SPLIFF_EXHAUSTIVE every bit of every byte.
 func TestBitFlips(t *testing.T) {
 	evs := conversation(rand.New(rand.NewPCG(1, 2)), 230, 44)
 	file := write(t, evs, WriterOptions{}, func(i int) bool { return i%16 == 15 })

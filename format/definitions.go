@@ -28,6 +28,7 @@ type definitions struct {
 	conns  map[uint32]*definition
 	procs  map[uint32]*definition
 	probes [256]*definition
+	spare  []*definition // of connections that ended: new ones need no memory
 }
 
 func newDefinitions() definitions {
@@ -44,6 +45,8 @@ func (d *definitions) learn(ev *Event, serial uint64) {
 		if c := d.conns[ev.Conn]; c != nil {
 			d.release(c.proc)
 			delete(d.conns, ev.Conn)
+			*c = definition{ev: Event{Payload: c.ev.Payload[:0]}}
+			d.spare = append(d.spare, c)
 		}
 	case TypeProc:
 		// A PID used again, or a new program in it, replaces what was known.
@@ -68,7 +71,7 @@ func (d *definitions) learn(ev *Event, serial uint64) {
 func (d *definitions) learnConn(ev *Event, serial uint64) {
 	c := d.conns[ev.Conn]
 	if c == nil {
-		c = &definition{}
+		c = d.fresh()
 		d.conns[ev.Conn] = c
 	}
 	c.set(ev)
@@ -84,6 +87,17 @@ func (d *definitions) learnConn(ev *Event, serial uint64) {
 		c.proc = d.proc(pid)
 		c.proc.users++
 	}
+}
+
+// fresh returns an empty definition.
+func (d *definitions) fresh() *definition {
+	n := len(d.spare)
+	if n == 0 {
+		return &definition{}
+	}
+	c := d.spare[n-1]
+	d.spare = d.spare[:n-1]
+	return c
 }
 
 // proc returns the entry of pid, made if need be: a connection may be described

@@ -13,16 +13,8 @@ const (
 	magicZstd      = 0xFD2FB528
 	magicOurs      = 0x184D2A53
 	magicSkippable = 0x184D2A50 // with the low nibble masked off
+	magicPadding   = 0x184D2A5A // what stands there means nothing
 )
-
-// ourTag reports whether a frame with that tag is ours.
-func ourTag(tag uint32) bool {
-	switch tag {
-	case tagFile, tagChunk, tagIndex, tagSummary, tagTrailer:
-		return true
-	}
-	return false
-}
 
 // Tags of our frames, read as little-endian words.
 const (
@@ -37,12 +29,12 @@ const (
 // maxFrame returns the most bytes a frame of ours may have after its size field.
 func maxFrame(tag uint32) int64 {
 	switch tag {
-	case tagIndex:
-		return MaxIndex
+	case tagFile, tagChunk, tagTrailer:
+		return MaxHeader
 	case tagSummary:
 		return MaxSummary
 	}
-	return MaxHeader
+	return MaxIndex // those of later versions too
 }
 
 const (

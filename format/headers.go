@@ -16,6 +16,7 @@ type fileHeader struct {
 	major, minor uint8
 	fileNo       uint32
 	member       bool
+	target       uint32 // bytes at which the writer closes a chunk
 	firstSeq     uint64
 	uuid         [16]byte
 	wall         int64
@@ -62,7 +63,7 @@ func parseFileHeader(e envelope) (fileHeader, error) {
 	}
 	return fileHeader{
 		major: major, minor: f[17],
-		fileNo: le.Uint32(f[56:]), member: le.Uint32(f[20:])&sectionMember != 0,
+		fileNo: le.Uint32(f[56:]), member: le.Uint32(f[20:])&sectionMember != 0, target: min(le.Uint32(f[60:]), MaxChunk),
 		firstSeq: le.Uint64(f[64:]), uuid: [16]byte(f[24:40]), wall: int64(le.Uint64(f[40:])), mono: le.Uint64(f[48:]),
 		session: e.rest,
 	}, nil
@@ -181,13 +182,16 @@ func parseChunkFields(b []byte) chunkHeader {
 // many bytes they take. Sets that do not fit are as good as none.
 func (h *chunkHeader) takeSets(b, rest []byte) int {
 	conns, pids := int(le.Uint16(b[70:])), int(le.Uint16(b[72:]))
-	if h.filter != filterSet || conns+pids > len(rest) {
+	if conns+pids > len(rest) {
 		if h.filter == filterSet {
 			h.filter = 0
 		}
 		return 0
 	}
-	h.connSet = rest[:conns:conns]
-	h.pidSet = rest[conns : conns+pids : conns+pids]
+	// The bytes of a filter that only a later version knows are there all the same.
+	if h.filter == filterSet {
+		h.connSet = rest[:conns:conns]
+		h.pidSet = rest[conns : conns+pids : conns+pids]
+	}
 	return conns + pids
 }

@@ -131,3 +131,41 @@ func TestNotQuadratic(t *testing.T) {
 		}
 	}
 }
+
+// A file of kilobytes that decompresses to gigabytes is given up at a limit that a
+// caller can set, and says so.
+func TestMaxExpand(t *testing.T) {
+	head := frames(write(t, nil, WriterOptions{}, nil))[0]
+	raw := make([]byte, 0, 32<<20)
+	ev := appendEvent(nil, &Event{Type: TypeData, Payload: make([]byte, 1<<20)})
+	for len(raw) < 31<<20 {
+		raw = append(raw, ev...)
+	}
+	wide := []zstd.EOption{zstd.WithSingleSegment(false), zstd.WithWindowSize(4 << 20)}
+	no := uint32(0)
+	var file []byte
+	file = append(file, head...)
+	for range 40 {
+		file = append(file, chunkOf(head, raw, wide, func(h *chunkHeader) {
+			h.no, h.events = no, uint32(len(raw)/len(ev))
+			no++
+		})...)
+	}
+	for _, tt := range []struct{ expand, least, most int }{{0, 17, 23}, {1, 15, 17}, {1 << 20, 40, 40}} {
+		r, err := NewReader(bytes.NewReader(file), ReaderOptions{MaxExpand: tt.expand})
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := 0
+		for ev := (Event{}); r.Next(&ev) == nil; {
+			n++
+		}
+		if got := n / (len(raw) / len(ev)); got < tt.least || got > tt.most {
+			t.Errorf("expand %d: %d chunks of a file of %d bytes, want %d to %d", tt.expand, got, len(file), tt.least, tt.most)
+		}
+		limited := len(r.Damage()) > 0 && r.Damage()[0].Kind == DamageLimit
+		if limited != (tt.most < 40) {
+			t.Errorf("expand %d: damage %v", tt.expand, r.Damage())
+		}
+	}
+}

@@ -14,10 +14,10 @@ type idRange struct{ lo, hi uint32 }
 // ascend and neither overlap nor touch. The zero value is empty.
 type idSet []idRange
 
-// rangesOf returns the set of ids, which it sorts.
-func rangesOf(ids []uint32) idSet {
+// rangesOf returns the set of ids, which it sorts, in the memory of s.
+func rangesOf(s idSet, ids []uint32) idSet {
 	slices.Sort(ids)
-	var s idSet
+	s = s[:0]
 	for _, id := range ids {
 		if n := len(s); n > 0 && id-s[n-1].hi <= 1 {
 			s[n-1].hi = id
@@ -28,32 +28,22 @@ func rangesOf(ids []uint32) idSet {
 	return s
 }
 
-// union returns the ids of both. The result may alias s.
-func (s idSet) union(t idSet) idSet {
-	if len(t) == 0 {
-		return s
-	}
-	// Ids are counted up, so most of t lies at or behind the end of s.
-	if n := len(s); n == 0 || t[0].lo > s[n-1].hi {
-		s = append(s, t[0])
-		if n > 0 && s[n-1].hi+1 == t[0].lo {
-			s[n-1].hi = t[0].hi
-			s = s[:n]
+// unionOf returns the ids of a and b in the memory of s, which is neither's.
+func unionOf(s, a, b idSet) idSet {
+	s = s[:0]
+	for len(a)+len(b) > 0 {
+		if len(a) == 0 || len(b) > 0 && b[0].lo < a[0].lo {
+			a, b = b, a
 		}
-		return append(s, t[1:]...)
-	}
-	all := append(slices.Clone(s), t...)
-	slices.SortFunc(all, func(a, b idRange) int { return cmp.Compare(a.lo, b.lo) })
-	out := all[:1]
-	for _, r := range all[1:] {
-		last := &out[len(out)-1]
-		if r.lo <= last.hi || r.lo-last.hi == 1 {
-			last.hi = max(last.hi, r.hi)
+		r := a[0]
+		a = a[1:]
+		if n := len(s); n > 0 && (r.lo <= s[n-1].hi || r.lo-s[n-1].hi == 1) {
+			s[n-1].hi = max(s[n-1].hi, r.hi)
 			continue
 		}
-		out = append(out, r)
+		s = append(s, r)
 	}
-	return out
+	return s
 }
 
 // count returns how many ids are in s.

@@ -22,7 +22,7 @@ func TestIDSet(t *testing.T) {
 		{"the last two", []uint32{math.MaxUint32, math.MaxUint32 - 1}, 6},
 	}
 	for _, tt := range tests {
-		s := rangesOf(slices.Clone(tt.ids))
+		s := rangesOf(nil, slices.Clone(tt.ids))
 		b := s.encode(nil)
 		if len(b) != tt.bytes {
 			t.Errorf("%s: %d bytes, want %d", tt.name, len(b), tt.bytes)
@@ -67,7 +67,7 @@ func TestIDSetShorten(t *testing.T) {
 		for i := range ids {
 			ids[i] = rng.Uint32N(1 << (4 + rng.IntN(28)))
 		}
-		s := rangesOf(ids)
+		s := rangesOf(nil, ids)
 		limit := 1 + rng.IntN(40)
 		short := s.shorten(limit)
 		if len(short) > limit {
@@ -106,9 +106,9 @@ func TestIDSetUnionMeets(t *testing.T) {
 		for i := range b {
 			b[i] = rng.Uint32N(60) + 30
 		}
-		sa, sb := rangesOf(a), rangesOf(b)
-		want := rangesOf(slices.Concat(a, b))
-		if got := slices.Clone(sa).union(sb); !slices.Equal(got, want) {
+		sa, sb := rangesOf(nil, a), rangesOf(nil, b)
+		want := rangesOf(nil, slices.Concat(a, b))
+		if got := unionOf(nil, sa, sb); !slices.Equal(got, want) {
 			t.Fatalf("%v and %v: %v, want %v", sa, sb, got, want)
 		}
 		meet := slices.ContainsFunc(a, func(id uint32) bool { return slices.Contains(b, id) })

@@ -146,8 +146,9 @@ func (b *bareTally) flush(p *prover) {
 	if b.n > 0 && b.head.minTime <= b.head.maxTime {
 		p.sum.minTime, p.sum.maxTime = min(p.sum.minTime, b.head.minTime), max(p.sum.maxTime, b.head.maxTime)
 	}
-	p.sum.conns = bounded(p.sum.conns.union(rangesOf(b.about.conns)))
-	p.sum.pids = bounded(p.sum.pids.union(rangesOf(b.about.pids)))
+	t := p.sum
+	t.conns, t.spare = bounded(unionOf(t.spare, t.conns, rangesOf(nil, b.about.conns))), t.conns
+	t.pids, t.spare = bounded(unionOf(t.spare, t.pids, rangesOf(nil, b.about.pids))), t.pids
 	b.about.conns, b.about.pids, b.about.last = b.about.conns[:0], b.about.pids[:0], 0
 	b.head, b.n = chunkHeader{minTime: math.MaxUint64}, 0
 }

@@ -22,15 +22,6 @@ func inspect(t testing.TB, file []byte) Report {
 	return rep
 }
 
-func open(t testing.TB, file []byte) *File {
-	t.Helper()
-	f, err := Open(bytes.NewReader(file), int64(len(file)), ReaderOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return f
-}
-
 // TestInspectIsWhatFootersSay: what is found by reading all is what the footer
 // tells, for any events.
 func TestInspectIsWhatFootersSay(t *testing.T) {

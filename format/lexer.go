@@ -73,7 +73,8 @@ func eventLen(b []byte) (int, error) {
 }
 
 // firstEvent fills ev, but for Seq, from the event that starts b, and returns
-// its padded length and the low half of its sequence number.
+// its padded length and the low half of its sequence number; both also when the
+// event needs a newer reader, ErrVersion.
 func firstEvent(b []byte, ev *Event) (n int, seqLo uint32, err error) {
 	if len(b) < eventHeadLen {
 		return 0, 0, fmt.Errorf("event: %w: %d bytes left", ErrMalformed, len(b))

@@ -163,7 +163,7 @@ func TestAppendListCut(t *testing.T) {
 
 func TestFindWord(t *testing.T) {
 	p := appendText(appendTLV(nil, connPID, "short"), connALPN, "h2")
-	p = appendWord(p, connPID, 42)
+	p = appendWord(appendWord(p, connPID, 41), connPID, 42) // the last one counts
 	if got := findWord(p, connPID); got != 42 {
 		t.Errorf("got %d, want 42", got)
 	}

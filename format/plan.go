@@ -13,7 +13,6 @@ type plan struct {
 	q    Query
 	list []planned
 	next int
-	sect int   // section the reader is in, -1 before the first
 	done int64 // everything before this place of the file was read or passed over
 	src  *atReader
 }
@@ -43,7 +42,7 @@ func (f *File) Select(q Query) *Reader {
 		return r
 	}
 	r.damage = slices.Clone(f.damage)
-	r.plan = &plan{f: f, q: q, list: f.choose(q, 0), sect: -1, src: src}
+	r.plan = &plan{f: f, q: q, list: f.choose(q, 0), src: src}
 	return r
 }
 
@@ -53,7 +52,7 @@ const global = ^uint64(1<<TypeData | 1<<TypeConn | 1<<TypeConnEnd | 1<<TypeProc 
 // choose lists the chunks from a place of the file on that may have events of q.
 func (f *File) choose(q Query, from int64) []planned {
 	var list []planned
-	conns, pids := rangesOf(slices.Clone(q.Conns)), rangesOf(slices.Clone(q.PIDs))
+	conns, pids := rangesOf(nil, slices.Clone(q.Conns)), rangesOf(nil, slices.Clone(q.PIDs))
 	for i := range f.sections {
 		s := &f.sections[i]
 		if s.Offset >= from {
@@ -93,7 +92,7 @@ func (r *Reader) planned() error {
 			return r.finish() // the section before was described, and no more
 		}
 		p.next++
-		return r.plannedSection(x.sect, s)
+		return r.plannedSection(s)
 	}
 	p.next++
 	if p.f.indexed && !p.f.isThere(s, x.chunk) {
@@ -106,9 +105,8 @@ func (r *Reader) planned() error {
 }
 
 // plannedSection begins a section.
-func (r *Reader) plannedSection(i int, s *Section) error {
-	p := r.plan
-	p.sect = i
+func (r *Reader) plannedSection(s *Section) error {
+	r.plan.done = s.Offset + 1
 	if s.head == 0 { // its header is lost
 		r.sect = section{start: s.Offset, known: true, tag: s.tag}
 		return nil
@@ -164,7 +162,7 @@ func (r *Reader) replan(c *Chunk) error {
 	p.list = f.choose(p.q, p.done)
 	// The section that the reader is in goes on.
 	if len(p.list) > 0 && p.list[0].chunk != nil && f.sections[p.list[0].sect].tag != was.tag {
-		return r.plannedSection(p.list[0].sect, &f.sections[p.list[0].sect])
+		return r.plannedSection(&f.sections[p.list[0].sect])
 	}
 	if f.whole {
 		return io.EOF

@@ -50,6 +50,10 @@ func (p *prover) chunk(r *Reader, n int) {
 		r.note(Damage{r.start, int64(n), DamageLie, fmt.Sprintf("chunk %d: its header is wrong about %s", said.no, what)})
 	}
 	p.index.chunk(&said, offset)
+	if !p.index.full {
+		// A later version's header is longer than the one we would write.
+		le.PutUint32(p.index.entries[p.index.last+96:], uint32(n))
+	}
 }
 
 // spanBefore returns the prev_span of chunk no at offset: the distance to the chunk
@@ -104,8 +108,8 @@ func covers(s, t idSet) bool {
 	return true
 }
 
-// footerFrame compares an index or summary, whose frame is the next n bytes.
-func (r *Reader) footerFrame(e envelope, n int64) {
+// proveFooter compares an index or summary, whose frame is the next n bytes.
+func (r *Reader) proveFooter(e envelope, n int64) {
 	p := r.proof
 	what := ""
 	p.foot.Index = p.foot.Index || e.tag == tagIndex

@@ -3,15 +3,15 @@ package format
 import "slices"
 
 // Query says which events of a session are wanted. Kinds narrow each other, values
-// of one kind widen it; the zero value wants all.
+// of one kind widen it; the zero value wants all. Events that belong to no
+// connection or process are wanted only if neither Conns nor PIDs are given.
 type Query struct {
 	From, To int64 // nanoseconds since the Unix epoch, To excluded; 0: no bound
 	Conns    []uint32
 	PIDs     []uint32 // processes, and with them their connections
 	// Recording also wants what is about the recording as a whole: its END event,
-	// whenever it was, and what belongs to no connection, such as clock readings and
-	// losses, in the time asked for. Without it a query gets of these what happens to
-	// be in the chunks that it reads.
+	// whenever it was, and, whatever connections or processes are asked for, what
+	// belongs to none, such as clock readings and losses.
 	Recording bool
 }
 
@@ -36,8 +36,8 @@ type selector struct {
 	wall, mono int64
 	chunk      int64 // where the chunk is
 	procs      map[uint32]*held
-	probes     [256]*held
 	conns      map[uint32]*held
+	probes     [256]*held
 	queue      []*held // to be delivered before the event last
 	last       Event
 	pending    bool
@@ -61,8 +61,7 @@ func newSelector(q Query) *selector {
 }
 
 func (s *selector) forget() {
-	s.procs, s.conns = map[uint32]*held{}, map[uint32]*held{}
-	s.probes = [256]*held{}
+	s.procs, s.conns, s.probes = map[uint32]*held{}, map[uint32]*held{}, [256]*held{}
 }
 
 // next is Next for a reader that selects.
@@ -98,21 +97,17 @@ func (s *selector) wants(ev *Event) bool {
 		}
 		s.forget()
 		return true
+	}
+	in := s.inTime(ev)
+	switch ev.Type {
 	case TypeEnd:
 		if s.q.Recording {
 			return true
 		}
-	}
-	in := s.inTime(ev)
-	switch ev.Type {
 	case TypeProbe:
-		// Given when an event needs it: which others are in the chunks that are read
-		// depends on how the session was cut.
 		p := &held{ev: copied(ev)}
-		if id := uint8(findWord(ev.Payload, probeID)); id != 0 {
-			s.probes[id] = p
-		}
-		p.given = in && ev.Flags&FlagRepeat == 0 && len(s.q.Conns)+len(s.q.PIDs) == 0
+		s.probes[uint8(findWord(ev.Payload, probeID))] = p
+		p.given = in && ev.Flags&FlagRepeat == 0 && s.any()
 		return p.given
 	case TypeProc:
 		pid := namedPID(ev)
@@ -129,31 +124,49 @@ func (s *selector) wants(ev *Event) bool {
 		s.conns[ev.Conn] = c
 		c.given = in && c.want && ev.Flags&FlagRepeat == 0
 		if c.given {
-			s.define(s.probes[ev.Probe], ev)
 			s.define(s.procs[c.pid], ev)
+			s.define(s.probes[ev.Probe], ev)
 		}
 		return c.given
 	}
 	if !in {
 		return false
 	}
+	return s.wantsOther(ev)
+}
+
+// wantsOther is wants for an event that defines nothing.
+func (s *selector) wantsOther(ev *Event) bool {
+	// What belongs to no connection belongs to none that was asked for.
 	if ev.Conn == 0 {
-		// What belongs to no connection is about the recording as a whole.
-		return s.q.Recording || ev.Type < TypeHandshake || len(s.q.Conns)+len(s.q.PIDs) == 0
+		all := s.any() || s.q.Recording
+		if all && ev.Probe != 0 {
+			s.define(s.probes[ev.Probe], ev)
+		}
+		return all
 	}
 	c := s.conns[ev.Conn]
-	if c == nil {
-		s.define(s.probes[ev.Probe], ev)
-		return len(s.q.PIDs) == 0 && (len(s.q.Conns) == 0 || slices.Contains(s.q.Conns, ev.Conn))
-	}
-	if !c.want {
+	switch {
+	case c == nil && (len(s.q.PIDs) > 0 || len(s.q.Conns) > 0 && !slices.Contains(s.q.Conns, ev.Conn)), c != nil && !c.want:
 		return false
+	case c != nil:
+		s.defineConn(c, ev)
 	}
 	s.define(s.probes[ev.Probe], ev)
-	s.define(s.probes[c.ev.Probe], ev)
-	s.define(s.procs[c.pid], ev)
-	s.define(c, ev)
 	return true
+}
+
+// any reports whether connections and processes do not matter.
+func (s *selector) any() bool { return len(s.q.Conns)+len(s.q.PIDs) == 0 }
+
+// defineConn queues what describes a connection before ev.
+func (s *selector) defineConn(c *held, ev *Event) {
+	if c.given {
+		return
+	}
+	s.define(s.procs[c.pid], ev)
+	s.define(s.probes[c.ev.Probe], ev)
+	s.define(c, ev)
 }
 
 // define queues a definition before ev, once a chunk.

@@ -21,7 +21,7 @@ func TestNotSession(t *testing.T) {
 		{"empty", "", "not a spliff session (it is empty)"},
 		{"gzip", "\x1f\x8b\x08\x00\x00", "not a spliff session (starts with 1f 8b: gzip)"},
 		{"pcapng", "\x0a\x0d\x0d\x0a0000", "not a spliff session (starts with 0a 0d 0d 0a: pcapng)"},
-		{"age", "age-encryption.org/v1\n", "not a spliff session (starts with 61 67 65 2d: encrypted with age; decrypt it first: age -d)"},
+		{"age", "age-encryption.org/v1\n", "not a spliff session (starts with 61 67 65 2d: encrypted with age; open it with an identity, or decrypt it first: age -d)"},
 		{"text", "hello, world, this is a longer text of no meaning", "not a spliff session (starts with 68 65 6c 6c)"},
 		{"one byte", "h", "not a spliff session (starts with 68)"},
 		{"event log", string(log), "not a spliff session (it looks like an uncompressed event log; compress it first: zstd)"},
@@ -122,7 +122,7 @@ func TestUnknownFrames(t *testing.T) {
 		"foreign":          foreign,
 		"our tag":          frame("SPLY", 0, 100),
 		"our tag, minimal": frame("SPLX", 0, 0),
-		"our tag, large":   frame("SPLI", 0, 3*MaxHeader+5),
+		"our tag, large":   frame("SPLX", 0, 3*MaxHeader+5),
 	} {
 		var b []byte
 		if name == "foreign" {

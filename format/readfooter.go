@@ -10,15 +10,21 @@ func (r *Reader) trailer(e envelope, n int) error {
 	tr, ok := parseTrailer(e)
 	s := &r.sect
 	start := r.src.off
-	r.src.skip(n)
 	switch {
 	case !ok:
 		r.note(Damage{start, int64(n), DamageCorrupt, "a trailer without the fields of 1.0"})
+		r.src.skip(n)
 		return nil
 	case s.known && tr.section == s.tag && tr.chunks > s.next:
 		r.absent(missingChunks(s.next, tr.chunks))
 		s.next = tr.chunks
 	}
+	if s.known && tr.section == s.tag {
+		r.expect("index", s.indexAt, start, tr.indexBack)
+		r.expect("summary", s.summaryAt, start, tr.summaryBack)
+	}
+	s.indexAt, s.summaryAt = 0, 0
+	r.src.skip(n)
 	if r.proof != nil {
 		r.proof.foot.Trailer = true
 		r.proof.trailer(r, &tr, start, n)
@@ -28,6 +34,33 @@ func (r *Reader) trailer(e envelope, n int) error {
 	}
 	s.seek = tr
 	return nil
+}
+
+// footerFrame takes note of an intact frame at off, which may be of a footer.
+func (r *Reader) footerFrame(tag uint32, off int64) {
+	switch tag {
+	case tagIndex:
+		r.sect.indexAt = off
+	case tagSummary:
+		r.sect.summaryAt = off
+	}
+}
+
+// expect notes that a frame of the footer is not back bytes before the trailer. A
+// flipped bit in its magic number makes it a frame of somebody else's, so that
+// nothing but its absence tells.
+func (r *Reader) expect(what string, is, trailer int64, back uint64) {
+	if back != 0 && (is == 0 || uint64(trailer-is) != back) && !r.hurt {
+		r.note(Damage{Offset: trailer, Kind: DamageMissing, Detail: "the " + what + " is not where the trailer says"})
+	}
+}
+
+// noTrailer notes, at the end of a section, a footer without a trailer.
+func (r *Reader) noTrailer() {
+	if s := &r.sect; s.indexAt != 0 || s.summaryAt != 0 {
+		s.indexAt, s.summaryAt = 0, 0
+		r.absent("the trailer of the section is missing")
+	}
 }
 
 // missingChunks says that the chunks from next up to but without no are not there.
@@ -53,6 +86,10 @@ func (r *Reader) seekTable() error {
 		return nil
 	}
 	if len(b) < skipHeadLen || le.Uint32(b) != magicSeek || frameLen(b) != n {
+		if _, e, ok := headIn(r.src.peek(skipHeadLen + MaxHeader)); ok && e.tag == tagFile {
+			r.note(Damage{start, 0, DamageMissing, "the seek table of the section is missing"})
+			return nil
+		}
 		return r.resync(DamageCorrupt, "the seek table is not the one the trailer speaks of", 1, 0)
 	}
 	sum, got := r.sum(n)

@@ -34,19 +34,34 @@ func headIn(b []byte) (n int, e envelope, ok bool) {
 	return n, e, ok
 }
 
+// maxStrangers is how many bytes of other people's frames may stand between a
+// chunk and what proves its length.
+const maxStrangers = 128 << 10
+
 // frameAt reports whether an intact frame of ours, or the end of the input, is
-// at bytes from here. at is within a chunk's limit.
+// at bytes from here, other skippable frames aside. at is within a chunk's limit.
 func (r *Reader) frameAt(at int) bool {
-	b := r.src.peek(at + envelopeLen)
-	if len(b) <= at {
-		return r.src.err == io.EOF
+	for limit := at + maxStrangers; at <= limit; {
+		b := r.src.peek(at + envelopeLen)
+		if len(b) <= at {
+			return len(b) == at && r.src.err == io.EOF
+		}
+		if b = b[at:]; len(b) < skipHeadLen {
+			return false
+		}
+		if m := le.Uint32(b); m != magicOurs && m&^0xf == magicSkippable {
+			at += int(min(frameLen(b), maxStrangers+1))
+			continue
+		}
+		if len(b) < envelopeLen || le.Uint32(b) != magicOurs || frameLen(b) > skipHeadLen+maxFrame(le.Uint32(b[8:])) {
+			return false
+		}
+		n := int(frameLen(b))
+		b = r.src.peek(at + n)
+		_, ok := parseEnvelope(b[min(at, len(b)):])
+		return ok && len(b) == at+n
 	}
-	if b = b[at:]; len(b) < envelopeLen || frameLen(b) > skipHeadLen+MaxHeader {
-		return false
-	}
-	b = r.src.peek(at + int(frameLen(b)))
-	_, _, ok := headIn(b[at:])
-	return ok
+	return false
 }
 
 // resync notes damage from here to the next intact header, looking from bytes
@@ -76,6 +91,7 @@ func (r *Reader) resync(kind DamageKind, detail string, from int, extent int64) 
 		r.src.skip(i)
 		ok, jump := r.candidate(start + extent)
 		if ok {
+			r.src.skip(r.goesOn(start))
 			// Something intact follows, so the file did not end there.
 			if kind == DamageTorn {
 				kind = DamageCorrupt
@@ -98,7 +114,7 @@ func (r *Reader) candidate(inside int64) (ok bool, jump int) {
 		return false, len(b)
 	}
 	tag := le.Uint32(b[8:])
-	if tag != tagFile && (tag != tagChunk || r.sect.refused) || frameLen(b) > skipHeadLen+MaxHeader {
+	if tag != tagFile && tag != tagChunk && tag != tagTrailer || frameLen(b) > skipHeadLen+MaxHeader {
 		return false, 1
 	}
 	b = r.src.peek(int(frameLen(b)))
@@ -110,6 +126,9 @@ func (r *Reader) candidate(inside int64) (ok bool, jump int) {
 		}
 		return false, 1
 	}
+	if e.tag == tagTrailer {
+		return r.ends(e, r.src.off), n
+	}
 	if r.src.off < inside {
 		h, isChunk := parseChunkHeader(e)
 		if e.tag != tagChunk || !isChunk || !r.sect.known || h.section != r.sect.tag {
@@ -117,6 +136,51 @@ func (r *Reader) candidate(inside int64) (ok bool, jump int) {
 		}
 	}
 	return true, 0
+}
+
+// ends reports whether a frame at off is the trailer of the section.
+func (r *Reader) ends(e envelope, off int64) bool {
+	tr, ok := parseTrailer(e)
+	return ok && r.sect.headed && tr.section == r.sect.tag && tr.sectionBack == uint64(off-r.sect.start)
+}
+
+// goesOn returns how far it is from a file header that a search has found to a
+// frame which proves that the section is not over: then what looked like a file
+// header was captured plaintext, in the chunk that begins at lost, the place of
+// the damage. It returns 0 where nothing proves that.
+//
+// Whoever chose the plaintext cannot make such a frame: it names the checksum of
+// the section's file header, in which is a random number.
+func (r *Reader) goesOn(lost int64) int {
+	b := r.src.peek(envelopeLen)
+	if le.Uint32(b[8:]) != tagFile || !r.sect.headed {
+		return 0
+	}
+	limit := 2*int(r.sect.file.target) + MaxEvent
+	for at := int(frameLen(b)); at < limit && !r.exhausted(); {
+		b = r.src.peek(at + sniffLen)
+		i := bytes.Index(b[min(at, len(b)):], []byte{0x53, 0x2a, 0x4d, 0x18})
+		r.wasted += int64(min(max(i, 0), sniffLen))
+		if i < 0 {
+			if len(b) < at+sniffLen {
+				return 0
+			}
+			r.wasted += sniffLen
+			at += sniffLen - 3
+			continue
+		}
+		at += i
+		if _, e, ok := headIn(r.src.peek(at + skipHeadLen + MaxHeader)[at:]); ok {
+			off := r.src.off + int64(at)
+			h, isChunk := parseChunkHeader(e)
+			if e.tag == tagTrailer && r.ends(e, off) ||
+				e.tag == tagChunk && isChunk && h.section == r.sect.tag && off-int64(h.prevSpan) == lost {
+				return at
+			}
+		}
+		at++
+	}
+	return 0
 }
 
 // sum reads past n bytes and returns their checksum, and how many there were.
@@ -132,33 +196,6 @@ func (r *Reader) sum(n int64) (sum uint32, got int64) {
 		r.src.skip(len(b))
 	}
 	return sum, got
-}
-
-// large passes over a frame of n bytes that is ours but too large to be a header:
-// an index, or one that a later version writes. Its checksum is proven all the
-// same, else a flipped bit in a length could hide chunks.
-func (r *Reader) large(n int64, flags uint16) error {
-	start := r.src.off
-	sum, _ := r.sum(n - crcLen)
-	end := r.src.peek(crcLen)
-	if len(end) < crcLen {
-		if err := r.src.failure(); err != nil {
-			return err
-		}
-		r.src.skip(len(end))
-		r.note(Damage{start, r.src.off - start, DamageTorn, "the file ends inside a frame"})
-		return nil
-	}
-	if want := le.Uint32(end); want != sum {
-		r.src.skip(crcLen)
-		r.note(Damage{start, n, DamageCorrupt, "the checksum of a large frame does not match"})
-		return nil
-	}
-	if flags&mustUnderstand != 0 {
-		return r.refuse("a large frame must be understood; update spliff", crcLen)
-	}
-	r.src.skip(crcLen)
-	return nil
 }
 
 // sniffLen is how much of an input is searched for an intact header when it

@@ -3,7 +3,6 @@ package format
 import (
 	"errors"
 	"io"
-	"math"
 )
 
 // atReader reads a part of a file from off on, and can be moved.
@@ -33,6 +32,7 @@ type scan struct {
 	src      *atReader
 	sections []Section
 	chunks   int // over all sections
+	buf      []byte
 	over     bool
 }
 
@@ -56,13 +56,15 @@ func (s *scan) end(off int64) {
 }
 
 // scanChunk takes note of a chunk and passes over it. When nothing intact stands
-// behind it its length is doubtful, and it is looked at as a reader of all would.
+// behind it, or it is not the one that comes next, its header alone is not enough:
+// then it is looked at as a reader of all would.
 func (r *Reader) scanChunk(h chunkHeader, n int, whole int64) error {
 	start, s := r.src.off, r.scan
 	if start+whole > s.src.end {
 		return r.short(whole)
 	}
-	if !s.frameAt(start + whole) {
+	next := r.sect.known && r.sect.tag == h.section && r.sect.next == h.no
+	if !next || !s.frameAt(start+whole) {
 		b := r.src.peek(int(whole))
 		if int64(len(b)) < whole {
 			return r.short(whole)
@@ -103,29 +105,13 @@ func (r *Reader) placeScanned(h chunkHeader) {
 	}
 }
 
-// frameAt reports whether the end of the file or a zstd skippable frame is at off;
-// if it is ours, an intact one.
+// frameAt is Reader.frameAt for a place in the file, which may be far off.
 func (s *scan) frameAt(off int64) bool {
-	var b [skipHeadLen + MaxHeader]byte
-	if off == s.src.end {
-		return true
-	}
-	n := readAt(s.src.at, b[:envelopeLen], off)
-	if n < skipHeadLen {
-		return false
-	}
-	switch m := le.Uint32(b[:]); {
-	case m == magicOurs && n == envelopeLen:
-		size := frameLen(b[:])
-		if size > int64(len(b)) {
-			return size <= math.MaxInt32 // an index: its own checksum is looked at later
-		}
-		_, ok := parseEnvelope(b[:readAt(s.src.at, b[:size], off)])
-		return ok
-	case m&^0xf == magicSkippable:
-		return true
-	}
-	return false
+	r := Reader{src: window{r: &atReader{at: s.src.at, off: off, end: s.src.end, step: s.src.step}}}
+	r.src.buf = s.buf
+	ok := r.frameAt(0)
+	s.buf = r.src.buf
+	return ok
 }
 
 // readAt reads as much of b as there is.

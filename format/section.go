@@ -24,6 +24,8 @@ type sectionWriter struct {
 	head   fileHeader
 	target int
 
+	block int64 // see WriterOptions.Block
+
 	section uint32 // crc of the file header
 	size    int64  // bytes of the section so far
 	no      uint32 // of the next chunk
@@ -59,7 +61,7 @@ func (s *sectionWriter) write(b []byte) error {
 
 // chunk writes a chunk, in the next file if this one is full.
 func (s *sectionWriter) chunk(c *chunk) error {
-	if s.files != nil && s.no > 0 && s.files.Full(s.size+int64(len(c.out)+len(s.index.entries)+footerRoom)) {
+	if s.files != nil && s.no > 0 && s.files.Full(s.size+int64(len(c.out)+len(s.index.entries)+footerRoom)+s.block) {
 		if err := s.rotate(c.head.firstSeq); err != nil {
 			return err
 		}
@@ -73,17 +75,48 @@ func (s *sectionWriter) put(c *chunk) error {
 	h.no, h.prevSpan, h.section = s.no, s.span, s.section
 	n := h.frameLen()
 	h.put(c.out[:n])
-	offset := s.size
+	offset, whole := s.size, len(c.out)
+	c.out = s.pad(c.out)
 	if err := s.write(c.out); err != nil {
 		return err
 	}
 	s.no++
 	s.span = uint32(len(c.out))
 	s.index.frame(n, 0)
-	s.index.frame(len(c.out)-n, len(c.raw))
+	s.index.frame(whole-n, len(c.raw))
+	for rest := c.out[whole:]; len(rest) > 0; rest = rest[frameLen(rest):] {
+		s.index.frame(int(frameLen(rest)), 0)
+	}
 	s.index.chunk(h, offset)
 	s.sum.chunk(h, c.raw, c.conns, c.pids)
 	return nil
+}
+
+// pad appends to a chunk that is written next what pushes it out of the block of
+// a cipher: skippable frames up to the end of the block, and one beyond, because a
+// block is only written when it is known not to be the last.
+func (s *sectionWriter) pad(chunk []byte) []byte {
+	if s.block <= 0 {
+		return chunk
+	}
+	left := s.block - (s.size+int64(len(chunk)))%s.block
+	switch {
+	case left == s.block:
+	case left < skipHeadLen:
+		return appendPadding(chunk, int(left)+skipHeadLen)
+	default:
+		chunk = appendPadding(chunk, int(left))
+	}
+	return appendPadding(chunk, skipHeadLen)
+}
+
+// appendPadding appends a skippable frame of n bytes.
+func appendPadding(dst []byte, n int) []byte {
+	dst = le.AppendUint32(dst, magicPadding)
+	dst = le.AppendUint32(dst, uint32(n-skipHeadLen))
+	dst = extend(dst, n-skipHeadLen)
+	clear(dst[len(dst)-(n-skipHeadLen):])
+	return dst
 }
 
 // finish writes the footer, in one call.

@@ -58,8 +58,7 @@ func (w *Writer) drop(ev *Event) {
 	w.shedEvents.Add(1)
 	if ev.Type != TypeData {
 		// What it defines is repeated where it is needed.
-		w.lastConn = nil
-		w.defs.learn(ev, 0)
+		w.learnAt(ev, 0)
 		n = 0
 	}
 	w.shedBytes.Add(n)

@@ -19,8 +19,8 @@ func strangers() []struct{ magic, name string } {
 		{"\x4d\x3c\xb2\xa1", "pcap"},
 		{"\x7fELF", "an ELF program"},
 		{"%PDF", "PDF"},
-		{"age-encryption.org/", "encrypted with age; decrypt it first: age -d"},
-		{"-----BEGIN AGE", "encrypted with age; decrypt it first: age -d"},
+		{"age-encryption.org/", "encrypted with age; open it with an identity, or decrypt it first: age -d"},
+		{"-----BEGIN AGE", "encrypted with age, as text; decrypt it first: age -d"},
 		{"{", "JSON, or some other text"},
 	}
 }

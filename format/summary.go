@@ -74,6 +74,7 @@ type tally struct {
 	procs         map[uint32][]byte
 	room          int // bytes of definitions that may still be kept
 	conns, pids   idSet
+	spare         idSet // memory for the next union
 	first, last   Clock
 	clocks        bool
 	end           []byte
@@ -96,7 +97,8 @@ func (t *tally) chunk(h *chunkHeader, raw []byte, conns, pids idSet) {
 	if h.minTime <= h.maxTime {
 		t.minTime, t.maxTime = min(t.minTime, h.minTime), max(t.maxTime, h.maxTime)
 	}
-	t.conns, t.pids = bounded(t.conns.union(conns)), bounded(t.pids.union(pids))
+	t.conns, t.spare = bounded(unionOf(t.spare, t.conns, conns)), t.conns
+	t.pids, t.spare = bounded(unionOf(t.spare, t.pids, pids)), t.pids
 	// Events behind one that cannot be read are nobody's.
 	_, _ = walk(raw, h.firstSeq, t.add)
 }
@@ -149,7 +151,8 @@ func (t *tally) add(ev *Event) {
 		}
 	case TypeEnd:
 		if len(ev.Payload) <= MaxDefinition {
-			t.end = append(t.end[:0], ev.Payload...)
+			// Not nil, even if the payload is empty: the section was closed in order.
+			t.end = append([]byte{}, ev.Payload...)
 		}
 	}
 }

@@ -173,18 +173,18 @@ func (s *scanner) addr() netip.AddrPort {
 	return netip.AddrPort{}
 }
 
-// findWord returns the first number of type typ in p, 0 if there is none. It
+// findWord returns the last number of type typ in p, 0 if there is none. It
 // allocates nothing and takes a malformed payload for one without it.
-func findWord(p []byte, typ uint16) uint64 {
+func findWord(p []byte, typ uint16) (v uint64) {
 	for len(p) >= tlvHeadLen {
 		n, body := uint64(le.Uint32(p[4:])), p[tlvHeadLen:]
 		if n > uint64(len(body)) {
 			return 0
 		}
 		if le.Uint16(p) == typ && n >= wordLen {
-			return le.Uint64(body)
+			v = le.Uint64(body)
 		}
 		p = body[min(pad8(int(n)), len(body)):]
 	}
-	return 0
+	return v
 }

@@ -8,8 +8,10 @@ import (
 
 const (
 	firstBuffer = 64 << 10
-	readAhead   = 4 << 20 // buffer size up to which reading ahead may grow it
-	maxEmpty    = 100     // reads of nothing in a row before the source counts as broken
+	// readAhead is the buffer size up to which reading ahead may grow it. What was
+	// read is then still in a near cache when it is checked and decompressed.
+	readAhead = 256 << 10
+	maxEmpty  = 100 // reads of nothing in a row before the source counts as broken
 )
 
 // window shows a stream a piece at a time. It never reads more often than it
@@ -47,7 +49,7 @@ func (w *window) peek(n int) []byte {
 
 // makeRoom makes room for at least one byte on the way to n unread ones. A
 // stream that keeps filling the buffer gets a larger one, up to readAhead: so
-// that of a file several chunks are held, of a slow pipe only what came.
+// that a file is read in large pieces, and of a slow pipe only what came.
 func (w *window) makeRoom(n int) {
 	if w.end < len(w.buf) {
 		return

@@ -36,6 +36,10 @@ type WriterOptions struct {
 	// NoSeekTable leaves out the table for other zstd tools. One that is not the
 	// only section of its file would lead them astray.
 	NoSeekTable bool
+	// Block, if not 0, is for a writer below that holds back a block of so many
+	// bytes until more follows, as a cipher does. Each chunk is then followed by
+	// skippable frames that push it out, about half a block on average.
+	Block int
 }
 
 const (
@@ -59,10 +63,12 @@ type Writer struct {
 	closed  bool
 	session Event
 
-	// The definition of the last connection used: most events follow one of
-	// the same connection.
-	lastConn *definition
-	lastID   uint32
+	// Definitions of connections used lately, by the low bits of their ids: a look
+	// into the table for each event would cost more than all else but the copy.
+	recent [256]struct {
+		id  uint32
+		def *definition
+	}
 
 	wait bool // Append waits for room
 	full bool // the open chunk should be handed on, but there is no other
@@ -96,7 +102,7 @@ func NewWriter(w io.Writer, s Session, o WriterOptions) (*Writer, error) {
 	if len(payload) > MaxDefinition {
 		return nil, fmt.Errorf("write session header: description %w: %d bytes, at most %d", ErrTooLarge, len(payload), MaxDefinition)
 	}
-	sect := &sectionWriter{w: w, files: o.Files, target: target, noSeek: o.NoSeekTable, head: fileHeader{
+	sect := &sectionWriter{w: w, files: o.Files, target: target, noSeek: o.NoSeekTable, block: int64(o.Block), head: fileHeader{
 		member: o.Member || o.Files != nil, fileNo: o.FileNo, firstSeq: o.FirstSeq,
 		uuid: s.UUID, wall: s.Wall, mono: s.Mono, session: payload,
 	}}
@@ -225,10 +231,11 @@ func (w *Writer) define(ev *Event) {
 	if ev.Conn == 0 {
 		return
 	}
-	if w.lastConn == nil || w.lastID != ev.Conn {
-		w.lastConn, w.lastID = w.defs.conns[ev.Conn], ev.Conn
+	lately := &w.recent[ev.Conn%uint32(len(w.recent))]
+	if lately.id != ev.Conn || lately.def == nil {
+		lately.id, lately.def = ev.Conn, w.defs.conns[ev.Conn]
 	}
-	if c := w.lastConn; c != nil && c.chunk != w.serial {
+	if c := lately.def; c != nil && c.chunk != w.serial {
 		w.repeat(c.proc, ev.Seq)
 		if c.ev.Probe != 0 {
 			w.repeat(w.defs.probes[c.ev.Probe], ev.Seq)
@@ -250,11 +257,15 @@ func (w *Writer) repeat(d *definition, seq uint64) {
 }
 
 // learn updates the definitions by ev, which is in the open chunk.
-func (w *Writer) learn(ev *Event) {
-	if ev.Type == TypeConn || ev.Type == TypeConnEnd {
-		w.lastConn = nil
+func (w *Writer) learn(ev *Event) { w.learnAt(ev, w.serial) }
+
+// learnAt is learn for an event that is in the chunk serial, 0 for none.
+func (w *Writer) learnAt(ev *Event, serial uint64) {
+	if ev.Type == TypeConnEnd {
+		// The definition is used again, for another connection.
+		w.recent[ev.Conn%uint32(len(w.recent))].def = nil
 	}
-	w.defs.learn(ev, w.serial)
+	w.defs.learn(ev, serial)
 }
 
 // put encodes ev into the open chunk.
@@ -279,13 +290,19 @@ func (w *Writer) closeChunk() error {
 	if len(w.cur.raw) == 0 {
 		return w.out.failure()
 	}
-	next := w.out.take(w.wait)
-	if next == nil {
-		w.full = true
-		return w.out.failure()
+	if w.out.workers == 0 {
+		// One buffer does, and stays in the processor's cache.
+		w.out.submit(w.cur)
+		w.cur = w.out.take(true)
+	} else {
+		next := w.out.take(w.wait)
+		if next == nil {
+			w.full = true
+			return w.out.failure()
+		}
+		w.out.submit(w.cur)
+		w.cur, w.full = next, false
 	}
-	w.out.submit(w.cur)
-	w.cur, w.full = next, false
 	w.serial++
 	w.tell()
 	return w.out.failure()

@@ -66,3 +66,11 @@ type Sink interface {
 	// Flush is called when nothing more is waiting in the kernel.
 	Flush() error
 }
+
+// Patient is a [Sink] that says when it is behind. As long as the kernel's buffer
+// has room, it is then given nothing more.
+type Patient interface {
+	Sink
+	// Busy is called from the goroutine that called Run.
+	Busy() bool
+}

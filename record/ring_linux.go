@@ -102,8 +102,9 @@ func (r *ring) pending() uint64 {
 }
 
 // drain calls f with every sample that is ready. A sample is valid only during the
-// call. It stops at the first error of f; that sample counts as read.
-func (r *ring) drain(f func(sample []byte) error) error {
+// call. It stops at the first error of f; that sample counts as read. Between two
+// samples, now and then, it calls rest, which may take its time.
+func (r *ring) drain(f func(sample []byte) error, rest func()) error {
 	at := atomic.LoadUint64(r.consumer)
 	end := atomic.LoadUint64(r.producer)
 	published := at
@@ -122,6 +123,7 @@ func (r *ring) drain(f func(sample []byte) error) error {
 		if at-published >= publishEvery {
 			atomic.StoreUint64(r.consumer, at)
 			published = at
+			rest()
 		}
 	}
 	atomic.StoreUint64(r.consumer, at)

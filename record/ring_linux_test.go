@@ -48,7 +48,7 @@ func (m *memoryRing) put(payload []byte, flags uint32) bool {
 
 func (m *memoryRing) drain(t *testing.T) (got []string) {
 	t.Helper()
-	if err := m.r.drain(func(b []byte) error { got = append(got, string(b)); return nil }); err != nil {
+	if err := m.r.drain(func(b []byte) error { got = append(got, string(b)); return nil }, func() {}); err != nil {
 		t.Fatal(err)
 	}
 	return got
@@ -94,10 +94,46 @@ func TestRingStopsAtError(t *testing.T) {
 	m.put([]byte("one"), 0)
 	m.put([]byte("two"), 0)
 	stop := errors.New("stop")
-	if err := m.r.drain(func([]byte) error { return stop }); err != stop {
+	if err := m.r.drain(func([]byte) error { return stop }, func() {}); err != stop {
 		t.Fatalf("got %v", err)
 	}
 	if got := m.drain(t); len(got) != 1 || got[0] != "two" {
 		t.Fatalf("got %q", got)
 	}
+}
+
+// patientSink is busy as often as it is told.
+type patientSink struct {
+	Sink
+	busy, asked int
+}
+
+func (s *patientSink) Busy() bool { s.asked++; return s.asked <= s.busy }
+
+// TestRest: a sink that is behind is waited for while the ring has room, and to the
+// end in the last round.
+func TestRest(t *testing.T) {
+	tests := []struct {
+		name string
+		fill int // bytes in a ring of 256
+		busy int
+		last bool
+		want int // times the sink is asked
+	}{
+		{"not busy", 0, 0, false, 1},
+		{"busy, room", 64, 3, false, 4},
+		{"busy, half full", 136, 3, false, 1},
+		{"busy, half full, last round", 136, 3, true, 4},
+	}
+	for _, tt := range tests {
+		m := newMemoryRing(256)
+		if tt.fill > 0 {
+			m.put(make([]byte, tt.fill-ringHeader), 0)
+		}
+		s, sink := &Session{ring: &m.r}, &patientSink{busy: tt.busy}
+		if s.rest(sink, tt.last); sink.asked != tt.want {
+			t.Errorf("%s: asked %d times, want %d", tt.name, sink.asked, tt.want)
+		}
+	}
+	(&Session{}).rest(struct{ Sink }{}, false) // a sink that is never busy
 }

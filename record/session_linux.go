@@ -27,6 +27,8 @@ const (
 	liveWait = 20  // milliseconds between drains when someone watches
 	fileWait = 500 // and when nobody does: fewer, larger drains cost the recorded programs less
 
+	restWait = 2 * time.Millisecond
+
 	clockEvery = 10 * time.Second
 	reapEvery  = 30 * time.Second
 )
@@ -358,7 +360,9 @@ func (s *Session) round(ctx context.Context, sink Sink, last bool) error {
 		}
 		break
 	}
-	if err := s.ring.drain(s.t.sample); err != nil {
+	rest := func() { s.rest(sink, last) }
+	rest()
+	if err := s.ring.drain(s.t.sample, rest); err != nil {
 		return err
 	}
 	now := s.now()
@@ -378,6 +382,19 @@ func (s *Session) round(ctx context.Context, sink Sink, last bool) error {
 		}
 	}
 	return sink.Flush()
+}
+
+// rest waits while the sink is behind and the ring has room: what is in the ring
+// is not lost, while a sink that is handed more than it can hold sheds it. In the
+// last round nothing more comes into the ring, so there is always time.
+func (s *Session) rest(sink Sink, last bool) {
+	p, ok := sink.(Patient)
+	if !ok {
+		return
+	}
+	for p.Busy() && (last || s.ring.pending() < uint64(len(s.ring.data)/4)) { // half of it: data is mapped twice
+		time.Sleep(restWait)
+	}
 }
 
 // finish names what never arrived and closes the session. The context's cause is

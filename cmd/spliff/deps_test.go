@@ -40,6 +40,27 @@ func importTable() []importRule {
 			why:   "a session is read from any io.Reader on any system: no paths, no HTTP, no kernel",
 		},
 		{
+			pkg: "format/disk", own: nil,
+			other: []string{"golang.org/x/sys"},
+			never: []string{"os/exec", "net", "net/http", "log", "log/slog"},
+			why:   "files, clocks and what can go wrong with them are here so that format needs none of it; what a unit holds is nothing to a disk",
+		},
+		{
+			pkg: "format/sealed", own: nil,
+			other: []string{"filippo.io/age", "golang.org/x/crypto"},
+			never: []string{"os", "os/exec", "net", "net/http", "log", "log/slog", "time"},
+			why:   "encryption is a layer of bytes: it takes keys and readers, opens no file, and knows nothing of events",
+		},
+		{
+			pkg: "format/conformance", own: nil, other: nil,
+			why: "nothing but tests: the files that say what a reader must do are made without the writer they check",
+		},
+		{
+			pkg: "format/eventjson", own: []string{"format"}, other: nil,
+			never: []string{"os", "os/exec", "net", "net/http", "log", "log/slog"},
+			why:   "the text form is a second spelling of events: it knows no file, no decoder, and no compression but gzip of text",
+		},
+		{
 			pkg: "decode", own: []string{"decode"},
 			other: []string{"golang.org/x/net/http2/hpack", "github.com/klauspost/compress", "github.com/andybalholm/brotli", "github.com/gabriel-vasile/mimetype"},
 			never: pure,

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/NoFear0411/spliff/format"
+	"github.com/NoFear0411/spliff/format/sealed"
 	"github.com/NoFear0411/spliff/record"
 )
 
@@ -96,6 +97,10 @@ func advice(err error) string {
 		return "see what runs with: ps -e"
 	case errors.Is(err, record.ErrNoLibrary):
 		return "start a program that uses the shared OpenSSL 3 first, or install libssl3"
+	case errors.Is(err, sealed.ErrNoIdentity):
+		return "give the identity with -i FILE"
+	case errors.Is(err, sealed.ErrWrongIdentity):
+		return "give another identity with -i FILE"
 	case errors.Is(err, format.ErrVersion):
 		return "update spliff"
 	case errors.Is(err, format.ErrNotSession):

@@ -16,9 +16,12 @@ const exportLong = `Write a session in a form that other programs read.
 
   pcapng  the plaintext as TCP streams to port 80: opens in Wireshark as it is
   json    one exchange a line
+  events  one event a line, as JSON that "spliff import -f events" turns back
+          into the same session: to review, to edit, to keep beside code
 
   spliff export a.spl -f pcapng -o a.pcapng
   spliff export a.spl -f json -o - | jq .req.path
+  spliff export a.spl -f events -o a.jsonl
 
 An existing file is kept unless --force is given. The file appears under its
 name when it is complete, readable by its owner only: it holds plaintext.
@@ -27,6 +30,7 @@ name when it is complete, readable by its owner only: it holds plaintext.
 // exportOptions are the flags of export.
 type exportOptions struct {
 	engineFlags
+	inputFlags
 	format, out string
 	force       bool
 }
@@ -36,7 +40,7 @@ func newExportCmd(e *env) *cobra.Command {
 	var o exportOptions
 	cmd := &cobra.Command{
 		Use:     "export FILE|- -f FORMAT [-o OUT|-]",
-		Short:   "Write a session as pcapng or JSON lines",
+		Short:   "Write a session as pcapng, JSON lines or event lines",
 		Long:    exportLong + exitStatus,
 		GroupID: "share",
 		Args:    usageArgs(oneSession),
@@ -44,8 +48,9 @@ func newExportCmd(e *env) *cobra.Command {
 			return runExport(cmd.Context(), e, args[0], &o)
 		},
 	}
-	o.register(cmd.Flags())
-	cmd.Flags().StringVarP(&o.format, "format", "f", "", "`FORMAT` to write: pcapng or json")
+	o.engineFlags.register(cmd.Flags())
+	o.inputFlags.register(cmd.Flags())
+	cmd.Flags().StringVarP(&o.format, "format", "f", "", "`FORMAT` to write: pcapng, json or events")
 	cmd.Flags().StringVarP(&o.out, "output", "o", stdio, "`FILE` to write, - for stdout")
 	cmd.Flags().BoolVar(&o.force, "force", false, "replace an existing file")
 	return cmd
@@ -58,7 +63,7 @@ func runExport(ctx context.Context, e *env, name string, o *exportOptions) error
 	}
 	// Everything wrong with the flags is said before a file is made.
 	switch o.format {
-	case "json":
+	case "json", "events":
 	case "pcapng":
 		// pcapng is made of the plaintext, not of messages: Wireshark dissects it anew.
 		engine.Data = true
@@ -66,9 +71,9 @@ func runExport(ctx context.Context, e *env, name string, o *exportOptions) error
 			return err
 		}
 	case "":
-		return usagef("no format given: use -f pcapng or -f json")
+		return usagef("no format given: use -f pcapng, -f json or -f events")
 	default:
-		return usagef("unknown format %q: use pcapng or json", o.format)
+		return usagef("unknown format %q: use pcapng, json or events", o.format)
 	}
 	if sameFile(name, o.out) {
 		return usagef("%s is both the session and the output: it would be lost", name)
@@ -78,12 +83,16 @@ func runExport(ctx context.Context, e *env, name string, o *exportOptions) error
 		return err
 	}
 	defer out.discard()
-	in, err := e.openInput(name, out)
+	in, err := o.open(e, name, out)
 	if err != nil {
 		return err
 	}
 	defer in.close()
-	err = in.print(ctx, e, engine, o.sink(out))
+	if o.format == "events" {
+		err = in.exportEvents(ctx, e)
+	} else {
+		err = in.print(ctx, e, engine, o.sink(out))
+	}
 	var exit exitError
 	if err == nil || errors.As(err, &exit) && exit.code == exitDamaged {
 		// What could be read of a damaged session is worth keeping.

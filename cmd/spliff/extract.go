@@ -29,7 +29,7 @@ func runExtract(ctx context.Context, e *env, name string, ids idSet, o *showOpti
 		return err
 	}
 	defer out.discard()
-	in, err := e.openInput(name, out)
+	in, err := o.open(e, name, out)
 	if err != nil {
 		return err
 	}

@@ -4,9 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"sync"
+
+	"github.com/spf13/pflag"
 
 	"github.com/NoFear0411/spliff/format"
 	"github.com/NoFear0411/spliff/replay"
@@ -18,32 +19,30 @@ const stdio = "-"
 // input is an open session and the place its decoded form goes to.
 // It is a [replay.Source]; one goroutine reads it.
 type input struct {
-	name string // for messages
-	r    *format.Reader
-	file io.Closer // nil for stdin
-	out  *output
+	*source
+	r   *format.Reader
+	out *output
 	// patient inputs are pipes whose other end is stopped by the same Ctrl-C.
 	patient bool
 }
 
-// openInput opens the session called name. Out is flushed whenever the input
-// has to wait, so that a reader downstream of a live session never does.
-func (e *env) openInput(name string, out *output) (*input, error) {
-	in := &input{name: name, out: out}
-	src := e.stdin
-	if name == stdio {
-		if e.terminal(e.stdin) {
-			return nil, usagef("standard input is a terminal: name a file, or pipe a session in")
-		}
-		in.name, in.patient = "standard input", true
-	} else {
-		f, err := os.Open(name)
-		if err != nil {
-			return nil, err
-		}
-		src, in.file = f, f
+// inputFlags say how a session is opened. All reading commands have them.
+type inputFlags struct{ identities []string }
+
+// register adds the flags to fs.
+func (f *inputFlags) register(fs *pflag.FlagSet) {
+	fs.StringArrayVarP(&f.identities, "identity", "i", nil, "secret key `FILE` for an encrypted session, age's or OpenSSH's (repeatable)")
+}
+
+// open opens the session called name. Out is flushed whenever the input has to
+// wait, so that a reader downstream of a live session never does.
+func (f *inputFlags) open(e *env, name string, out *output) (*input, error) {
+	src, err := f.source(e, name)
+	if err != nil {
+		return nil, err
 	}
-	r, err := format.NewReader(src, format.ReaderOptions{})
+	in := &input{source: src, out: out, patient: name == stdio}
+	r, err := format.NewReader(src.r, format.ReaderOptions{})
 	if err != nil {
 		in.close()
 		return nil, fmt.Errorf("open %s: %w", in.name, err)
@@ -64,13 +63,6 @@ func (in *input) Next(ev *format.Event) error {
 
 // Buffered implements [replay.Source].
 func (in *input) Buffered() bool { return in.r.Buffered() }
-
-// close closes the file; standard input is not ours to close.
-func (in *input) close() {
-	if in.file != nil {
-		in.file.Close()
-	}
-}
 
 // decode runs the engine over the input and hands its items to sink. The error
 // is the sink's, the output's, or exitDamaged when something of the session
@@ -95,6 +87,10 @@ var errEnough = errors.New("enough read")
 // verdict says what was wrong with the session. A recording without its END
 // event was cut somewhere, perhaps between two chunks, which only this shows.
 func (in *input) verdict(e *env, sum replay.Summary, toEnd bool) error {
+	broken := in.faults()
+	for _, f := range broken {
+		e.say("spliff: %s: %s", in.name, f)
+	}
 	damage := in.r.Damage()
 	for _, d := range damage {
 		e.say("spliff: %s: %s", in.name, d)
@@ -108,7 +104,7 @@ func (in *input) verdict(e *env, sum replay.Summary, toEnd bool) error {
 	if toEnd && sum.Next != 0 {
 		e.say("spliff: %s: the session goes on in its file %d", in.name, sum.Next)
 	}
-	if len(damage) > 0 || toEnd && !sum.Closed {
+	if len(broken) > 0 || len(damage) > 0 || toEnd && !sum.Closed {
 		return exitError{code: exitDamaged}
 	}
 	return nil

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 )
@@ -42,19 +41,6 @@ func (e *env) createOutput(name string, force bool) (*output, error) {
 	return createFile(name, name+partSuffix, force)
 }
 
-// createSession opens name for a recording, which is readable while it grows
-// and so has its final name from the start. With force, the file it replaces
-// stays until keep says that the recording runs.
-func (e *env) createSession(name string, force bool) (*output, error) {
-	if name == stdio {
-		return e.stdoutOutput(), nil
-	}
-	if _, err := os.Lstat(name); force && err == nil {
-		return createFile(name, name+partSuffix, true)
-	}
-	return createFile(name, name, false)
-}
-
 // createFile makes path, mode 0600, for a result called final. O_EXCL with
 // O_CREAT follows no symbolic link (POSIX open), so nobody can aim the
 // plaintext at a file of their choice.
@@ -76,15 +62,6 @@ func createFile(final, path string, force bool) (*output, error) {
 		Writer: bufio.NewWriterSize(f, outputBuffer),
 		file:   f, path: path, final: final, force: force,
 	}, nil
-}
-
-// direct returns the unbuffered writer, for a caller that writes whole chunks
-// from a goroutine of its own.
-func (o *output) direct(e *env) io.Writer {
-	if o.file == nil {
-		return e.stdout
-	}
-	return o.file
 }
 
 // keep gives the file its final name. Before keep, discard removes it.

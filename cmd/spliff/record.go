@@ -24,14 +24,26 @@ recording ends when it does.
 
 Ctrl-C ends the recording in order; a second Ctrl-C ends it at once. A session
 holds secrets in the clear: its file is readable by its owner only.
+
+With --rotate, a.spl becomes a-000000.spl, a-000001.spl and so on, each complete
+alone and called .part until it is complete. 5m is five minutes, 5M five MiB.
+
+  sudo spliff record -o a.spl --rotate 100MiB --rotate 1h --keep 24
+
+With --encrypt-to or --recipients-file nothing readable reaches the disk, and
+the name has to end in .age. Keys are those of age: age-keygen makes one.
+Reading commands take the secret key with -i. What a crash can lose is up to
+64 KiB more than without encryption, unless --sync is chunk.
+
+  sudo spliff record -o a.spl.age --encrypt-to age1…
+  spliff show a.spl.age -i key.txt
 `
 
 // recordOptions are the flags of record.
 type recordOptions struct {
 	textFlags
-	out           string
-	print, force  bool
-	quiet         bool
+	fileFlags
+	print, quiet  bool
 	pids, parents pidList
 	comms         []string
 	ring, snaplen sizeValue
@@ -60,7 +72,7 @@ func newRecordCmd(e *env) *cobra.Command {
 			if len(args) > 0 && cmd.ArgsLenAtDash() != 0 {
 				return usagef("unexpected %q: a command to record goes after --", args[0])
 			}
-			return nil
+			return o.fileFlags.check(cmd.Flags().Changed)
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.command = args
@@ -73,9 +85,8 @@ func newRecordCmd(e *env) *cobra.Command {
 
 func (o *recordOptions) register(fs *pflag.FlagSet) {
 	o.ring = 64 << 20
-	fs.StringVarP(&o.out, "output", "o", "", "session `FILE` to write, - for stdout")
+	o.fileFlags.register(fs)
 	fs.BoolVar(&o.print, "print", false, "print the traffic too")
-	fs.BoolVar(&o.force, "force", false, "replace an existing file")
 	fs.BoolVarP(&o.quiet, "quiet", "q", false, "no status line and no summary")
 	fs.VarP(&o.pids, "pid", "p", "record this process (repeatable, or a list with commas)")
 	fs.Var(&o.parents, "ppid", "record this process and its descendants (repeatable)")
@@ -91,11 +102,13 @@ func runRecord(ctx context.Context, e *env, o *recordOptions) error {
 		return err
 	}
 	// The output comes first: without it nothing is attached.
-	out, err := o.open(e)
+	store, err := o.open(e)
 	if err != nil {
 		return err
 	}
-	defer out.discard()
+	if store != nil {
+		defer store.Discard()
+	}
 	ctx, stop := e.recording(ctx)
 	defer stop()
 	rec, err := e.openRecorder(ctx, o.recorder(e))
@@ -103,22 +116,27 @@ func runRecord(ctx context.Context, e *env, o *recordOptions) error {
 		return err
 	}
 	defer rec.Close()
-	sink, err := newRecordSink(e, o, out, rec.Info())
+	ctx, release := withLimit(ctx, o.limit)
+	defer release()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	sink, err := newRecordSink(e, o, store, rec.Info())
 	if err != nil {
 		return err
 	}
+	sink.full = func() { cancel(errSize) }
 	// From here on there is a session worth keeping, whatever happens.
-	if err := out.keep(); err != nil {
-		return errors.Join(err, sink.close("error", rec.Stats()))
+	if store != nil {
+		if err := store.Keep(); err != nil {
+			return errors.Join(err, sink.close("error", rec.Stats()))
+		}
 	}
-	ctx, release := withLimit(ctx, o.limit)
-	defer release()
-	status := startStatus(e, o, rec)
+	status := startStatus(e, o, rec, sink.stats)
 	err = rec.Run(ctx, sink)
 	status.stop()
 	err = errors.Join(ignoreEnd(ctx, err), sink.close(endReason(ctx), rec.Stats()))
 	if !o.quiet {
-		o.report(e, rec, out, err)
+		o.report(e, rec, sink, err)
 	}
 	return err
 }

@@ -51,9 +51,6 @@ func (o *recordOptions) check(e *env) error {
 	if o.out == stdio && o.print {
 		return usagef("-o - and --print both want stdout: write the session to a file")
 	}
-	if o.force && (o.out == "" || o.out == stdio) {
-		return usagef("--force is for -o FILE")
-	}
 	if o.ring < minRing {
 		return usagef("--ring %s is too small: at least 256KiB", &o.ring)
 	}
@@ -79,14 +76,6 @@ func (o *recordOptions) check(e *env) error {
 // prints tells whether the traffic is printed.
 func (o *recordOptions) prints() bool { return o.out == "" || o.print }
 
-// open creates the output: a session file, or stdout for a session or text.
-func (o *recordOptions) open(e *env) (*output, error) {
-	if o.out == "" {
-		return e.stdoutOutput(), nil
-	}
-	return e.createSession(o.out, o.force)
-}
-
 // recorder returns the options of package record.
 func (o *recordOptions) recorder(e *env) record.Options {
 	r := record.Options{
@@ -111,6 +100,7 @@ func (o *recordOptions) recorder(e *env) record.Options {
 var (
 	errInterrupt = errors.New("interrupt")
 	errLimit     = errors.New("time limit")
+	errSize      = errors.New("size limit")
 )
 
 // withLimit returns a context that ends after limit, if it is not 0.

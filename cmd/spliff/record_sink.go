@@ -3,10 +3,12 @@ package main
 import (
 	"context"
 	"errors"
+	"maps"
 	"time"
 
 	"github.com/NoFear0411/spliff/export"
 	"github.com/NoFear0411/spliff/format"
+	"github.com/NoFear0411/spliff/format/disk"
 	"github.com/NoFear0411/spliff/record"
 	"github.com/NoFear0411/spliff/replay"
 )
@@ -31,17 +33,22 @@ func openRecorder(ctx context.Context, o record.Options) (recorder, error) {
 	return s, nil
 }
 
-// flushEvery is how long an event may wait in an open chunk. What a kill can
-// lose is one such interval.
-const flushEvery = time.Second
+// flushAfter is how old an open chunk may be when the recorder has drained the
+// kernel, which it does every half second: so a chunk is closed, and out of a
+// kill's reach, within a second of its first event.
+const flushAfter = 400 * time.Millisecond
 
 // recordSink is a [record.Sink] that writes a session, prints it, or both. The
 // printing is the replay engine itself, so live text and replayed text agree.
 type recordSink struct {
-	e       *env
-	w       *format.Writer // nil: no session is written
-	eager   bool           // someone reads the session as it comes
-	flushed time.Time
+	e     *env
+	store *disk.Store    // nil: no session is written
+	w     *format.Writer // writes to store
+	eager bool           // someone reads the session as it comes
+	open  bool           // events wait in the open chunk
+	since time.Time      // when the first of them came
+	limit int64          // bytes after which to end, 0 for none
+	full  func()         // ends the recording
 
 	engine *replay.Engine // nil: nothing is printed
 	text   export.Sink
@@ -54,14 +61,13 @@ type recordSink struct {
 	ended bool         // an END event came
 }
 
-// newRecordSink returns the sink that o asks for, writing the session to out.
-func newRecordSink(e *env, o *recordOptions, out *output, info format.Session) (*recordSink, error) {
-	s := &recordSink{e: e, eager: o.out == stdio, flushed: e.now(), info: info}
+// newRecordSink returns the sink that o asks for, writing the session to
+// store.
+func newRecordSink(e *env, o *recordOptions, store *disk.Store, info format.Session) (*recordSink, error) {
+	s := &recordSink{e: e, store: store, eager: o.out == stdio, limit: int64(o.maxSize), full: func() {}, info: info}
 	s.last.Time = info.Mono
-	if o.out != "" {
-		// One compressor beside the goroutine that drains the kernel: the two
-		// together must not take the recorded programs' CPUs.
-		w, err := format.NewWriter(out.direct(e), info, format.WriterOptions{Workers: 1})
+	if store != nil {
+		w, err := format.NewWriter(store, info, o.writer(store))
 		if err != nil {
 			return nil, err
 		}
@@ -88,10 +94,13 @@ func newRecordSink(e *env, o *recordOptions, out *output, info format.Session) (
 func (s *recordSink) Event(ev *format.Event) error {
 	s.count++
 	s.last.Seq, s.last.Time = ev.Seq, ev.Time
-	s.ended = ev.Type == format.TypeEnd
+	if ev.Type == format.TypeEnd {
+		s.ended = true
+		ev = s.withShed(ev)
+	}
 	// File before screen: what was shown can always be replayed.
 	if s.w != nil {
-		if err := s.w.Append(ev); err != nil {
+		if err := s.write(ev); err != nil {
 			return err
 		}
 	}
@@ -109,16 +118,68 @@ func (s *recordSink) Event(ev *format.Event) error {
 	return s.engine.Push(ev)
 }
 
-// Flush implements [record.Sink]: what came is shown at once, and is in the
-// file at most flushEvery later.
+// Busy implements [record.Patient]: the writer is behind, and what waits in the
+// kernel is not lost yet.
+func (s *recordSink) Busy() bool { return s.w != nil && s.w.Busy() }
+
+// stats adds what the writer shed to what the recorder counted.
+func (s *recordSink) stats(st record.Stats) record.Stats {
+	if s.w == nil {
+		return st
+	}
+	events, bytes := s.w.Shed()
+	if events == 0 {
+		return st
+	}
+	st.LostEvents += events
+	st.LostBytes += bytes
+	causes := maps.Clone(st.Causes) // the recorder's own
+	if causes == nil {
+		causes = map[format.DropCause]uint64{}
+	}
+	causes[format.DropWriter] += events
+	st.Causes = causes
+	return st
+}
+
+// withShed returns an END event of the recorder with the writer's losses in it.
+func (s *recordSink) withShed(ev *format.Event) *format.Event {
+	end, err := format.ParseEnd(ev.Payload)
+	if s.w == nil || err != nil {
+		return ev
+	}
+	events, bytes := s.w.Shed()
+	if events == 0 {
+		return ev
+	}
+	end.LostEvents += events
+	end.LostBytes += bytes
+	with := *ev
+	with.Payload = end.AppendTo(nil)
+	return &with
+}
+
+// write adds an event to the session.
+func (s *recordSink) write(ev *format.Event) error {
+	if !s.open {
+		s.open, s.since = true, s.e.now()
+	}
+	return s.w.Append(ev)
+}
+
+// Flush implements [record.Sink]: what came is shown at once, and is in the file
+// when its chunk is old enough.
 func (s *recordSink) Flush() error {
 	if s.engine != nil {
 		if err := errors.Join(s.engine.Flush(), s.screen.Flush()); err != nil {
 			return err
 		}
 	}
-	if now := s.e.now(); s.w != nil && (s.eager || now.Sub(s.flushed) >= flushEvery) {
-		s.flushed = now
+	if s.limit > 0 && s.store.Stored() >= s.limit {
+		s.full()
+	}
+	if s.open && (s.eager || s.e.now().Sub(s.since) >= flushAfter) {
+		s.open = false
 		return s.w.Flush()
 	}
 	return nil
@@ -139,7 +200,12 @@ func (s *recordSink) close(reason string, st record.Stats) error {
 	// Every part is closed whatever happened to another: the file must be whole
 	// even when the screen's pipe is gone.
 	if s.w != nil {
-		errs = append(errs, s.w.Close())
+		err := s.w.Close()
+		errs = append(errs, err)
+		// The store has failed for good where the writer has: once is enough.
+		if serr := s.store.Close(); !errors.Is(err, serr) {
+			errs = append(errs, serr)
+		}
 	}
 	if s.engine != nil {
 		_, err := s.engine.Close()

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/NoFear0411/spliff/format"
+	"github.com/NoFear0411/spliff/format/disk"
 	"github.com/NoFear0411/spliff/record"
 )
 
@@ -33,7 +34,8 @@ type status struct {
 
 // startStatus starts the status line, unless it is not wanted or would be
 // written across the live text on the same terminal.
-func startStatus(e *env, o *recordOptions, rec recorder) *status {
+// stats corrects what the recorder counts.
+func startStatus(e *env, o *recordOptions, rec recorder, stats func(record.Stats) record.Stats) *status {
 	s := &status{w: e.stderr, terminal: e.terminal(e.stderr), done: make(chan struct{})}
 	if !o.quiet {
 		e.say("spliff: recording %s; Ctrl-C to finish", selection(rec.Info().Filter))
@@ -58,7 +60,7 @@ func startStatus(e *env, o *recordOptions, rec recorder) *status {
 			case <-s.done:
 				return
 			case <-tick.C:
-				s.write(mark + " " + host + " " + statusLine(rec.Stats(), e.now().Sub(start)))
+				s.write(mark + " " + host + " " + statusLine(stats(rec.Stats()), e.now().Sub(start)))
 			}
 		}
 	})
@@ -101,8 +103,8 @@ func statusLine(st record.Stats, d time.Duration) string {
 
 // report says on stderr what was recorded, what was lost, and what to type next.
 // After a failure nothing is claimed of what the file holds.
-func (o *recordOptions) report(e *env, rec recorder, out *output, failed error) {
-	st := rec.Stats()
+func (o *recordOptions) report(e *env, rec recorder, sink *recordSink, failed error) {
+	st, store := sink.stats(rec.Stats()), sink.store
 	if failed != nil {
 		e.say("spliff: the recording ended early, after %s and %s of plaintext; what came later is missing",
 			count(st.Events, "data event"), bytesText(st.Bytes))
@@ -116,7 +118,7 @@ func (o *recordOptions) report(e *env, rec recorder, out *output, failed error) 
 		}
 	} else {
 		e.say("spliff: recorded %s on %s of %s, %s of plaintext%s", count(st.Events, "data event"),
-			count(st.Conns, "connection"), count(st.Procs, "process"), bytesText(st.Bytes), out.sizeText())
+			count(st.Conns, "connection"), count(st.Procs, "process"), bytesText(st.Bytes), sizeOf(store))
 	}
 	e.say("spliff: %s", lossText(st))
 	for _, t := range rec.Targets() {
@@ -128,21 +130,36 @@ func (o *recordOptions) report(e *env, rec recorder, out *output, failed error) 
 	if code, ok := rec.ChildExit(); ok && code != 0 {
 		e.say("spliff: %s exited with %d", o.command[0], code)
 	}
-	if out.file != nil {
-		e.say("spliff: next: spliff show %s", out.path)
+	if store != nil && o.out != stdio {
+		e.say("spliff: next: %s", o.next(store.Files()))
 	}
 }
 
-// sizeText says where the session is and how large.
-func (o *output) sizeText() string {
-	if o.file == nil {
+// next says how to look at the session.
+func (o *recordOptions) next(files []string) string {
+	switch {
+	case o.encrypted():
+		return "spliff show " + files[0] + " -i KEYFILE"
+	case len(files) > 1:
+		return "cat " + strings.Join(files[:2], " ") + " … | spliff show -"
+	}
+	return "spliff show " + files[0]
+}
+
+// sizeOf says where the session is and how much was written.
+func sizeOf(store *disk.Store) string {
+	if store == nil {
 		return ""
 	}
-	fi, err := o.file.Stat()
-	if err != nil {
-		return ", in " + o.path
+	size := bytesText(uint64(store.Stored()))
+	switch files := store.Files(); len(files) {
+	case 0:
+		return ""
+	case 1:
+		return fmt.Sprintf(", in %s (%s)", files[0], size)
+	default:
+		return fmt.Sprintf(", in %d files from %s to %s (%s)", len(files), files[0], files[len(files)-1], size)
 	}
-	return fmt.Sprintf(", in %s (%s)", o.path, bytesText(uint64(fi.Size())))
 }
 
 // lossText says what is missing and why.

@@ -27,7 +27,8 @@ type fakeRecorder struct {
 	ownEnd  bool // it writes the END event itself
 	wait    bool // it goes on until its context ends
 	started chan struct{}
-	err     error // of Run
+	err     error  // of Run
+	each    func() // is called after each event
 	stats   record.Stats
 	targets []record.Target
 	child   int
@@ -57,6 +58,12 @@ func (r *fakeRecorder) Run(ctx context.Context, sink record.Sink) error {
 		}
 		if err := sink.Flush(); err != nil {
 			return err
+		}
+		if r.each != nil {
+			r.each()
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
 		}
 	}
 	if r.wait {

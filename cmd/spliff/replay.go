@@ -14,9 +14,15 @@ session and of the print flags alone; the number of workers does not change it.
   ssh host sudo spliff record -o - | spliff replay -
 `
 
+// replayOptions are the flags of replay.
+type replayOptions struct {
+	textFlags
+	inputFlags
+}
+
 // newReplayCmd returns "spliff replay".
 func newReplayCmd(e *env) *cobra.Command {
-	var f textFlags
+	var f replayOptions
 	cmd := &cobra.Command{
 		Use:     "replay FILE|-",
 		Short:   "Print a session message by message, as record prints it live",
@@ -27,11 +33,12 @@ func newReplayCmd(e *env) *cobra.Command {
 			return runReplay(cmd.Context(), e, args[0], &f)
 		},
 	}
-	f.register(cmd.Flags())
+	f.textFlags.register(cmd.Flags())
+	f.inputFlags.register(cmd.Flags())
 	return cmd
 }
 
-func runReplay(ctx context.Context, e *env, name string, f *textFlags) error {
+func runReplay(ctx context.Context, e *env, name string, f *replayOptions) error {
 	engine, err := f.engine()
 	if err != nil {
 		return err
@@ -41,7 +48,7 @@ func runReplay(ctx context.Context, e *env, name string, f *textFlags) error {
 		return err
 	}
 	out := e.stdoutOutput()
-	in, err := e.openInput(name, out)
+	in, err := f.open(e, name, out)
 	if err != nil {
 		return err
 	}

@@ -16,8 +16,8 @@ is decrypted, and shows it as HTTP.
   spliff info --verify a.spl                                 what it is, and that it is whole
   spliff edit a.spl -o b.spl --from 15:12 --drop-bodies      a part of it, to show somebody
 
-Commands: record, show, replay, info, export, edit, recover, version.
-"spliff help COMMAND" has more, "spliff help exit-codes" and "spliff help
+Commands: record, show, replay, info, export, import, edit, recover,
+version. "spliff help COMMAND" has more, "spliff help exit-codes" and "spliff help
 environment" say the rest.
 `
 
@@ -52,7 +52,7 @@ func newRootCmd(e *env) *cobra.Command {
 		&cobra.Group{ID: "care", Title: "Take care of files:"},
 	)
 	root.AddCommand(newRecordCmd(e), newShowCmd(e), newReplayCmd(e), newInfoCmd(e),
-		newExportCmd(e), newEditCmd(e), newRecoverCmd(e), newVersionCmd())
+		newExportCmd(e), newImportCmd(e), newEditCmd(e), newRecoverCmd(e), newVersionCmd())
 	root.AddCommand(helpTopics()...)
 	return root
 }

@@ -26,6 +26,7 @@ session: it is the same on every run.
 // showOptions are the flags of show.
 type showOptions struct {
 	engineFlags
+	inputFlags
 	colourFlags
 	json, header, hex bool
 	extract, out      string
@@ -53,6 +54,7 @@ func newShowCmd(e *env) *cobra.Command {
 	}
 	fs := cmd.Flags()
 	o.engineFlags.register(fs)
+	o.inputFlags.register(fs)
 	o.colourFlags.register(fs)
 	fs.BoolVar(&o.json, "json", false, "one exchange a line as JSON")
 	fs.BoolVar(&o.header, "header", false, "a first line with the column names when piped")
@@ -92,7 +94,7 @@ func runShow(ctx context.Context, e *env, name string, ids idSet, o *showOptions
 		return runExtract(ctx, e, name, ids, o, engine)
 	}
 	out := e.stdoutOutput()
-	in, err := e.openInput(name, out)
+	in, err := o.open(e, name, out)
 	if err != nil {
 		return err
 	}

@@ -1,49 +1,115 @@
 package main
 
 import (
+	"bufio"
+	"fmt"
 	"io"
 	"os"
 
-	"github.com/spf13/pflag"
+	"github.com/NoFear0411/spliff/format/sealed"
 )
 
-// inputFlags say how a session is opened. All reading commands have them.
-type inputFlags struct{}
-
-// register adds the flags to fs.
-func (f *inputFlags) register(*pflag.FlagSet) {}
-
-// source is the bytes of a session.
+// source is the bytes of a session, decrypted where they are encrypted.
 type source struct {
 	name string    // for messages
 	r    io.Reader // from its start
 	at   io.ReaderAt
 	size int64     // of at; 0 with a nil at, for a pipe
 	file io.Closer // nil for stdin
+
+	faulty interface{ Faults() []sealed.Fault } // nil: not encrypted
 }
 
 // source opens name, - for stdin.
 func (f *inputFlags) source(e *env, name string) (*source, error) {
-	if name == stdio {
-		if e.terminal(e.stdin) {
-			return nil, usagef("standard input is a terminal: name a file, or pipe a session in")
-		}
-		return &source{name: "standard input", r: e.stdin}, nil
-	}
-	file, err := os.Open(name)
+	ids, err := f.keys()
 	if err != nil {
 		return nil, err
 	}
-	s := &source{name: name, r: file, file: file}
-	fi, err := file.Stat()
+	s := &source{name: name}
+	switch {
+	case name != stdio:
+		err = s.openFile(name, ids)
+	case e.terminal(e.stdin):
+		return nil, usagef("standard input is a terminal: name a file, or pipe a session in")
+	default:
+		s.name = "standard input"
+		err = s.openStream(e.stdin, ids)
+	}
 	if err != nil {
 		s.close()
 		return nil, err
 	}
-	if fi.Mode().IsRegular() {
-		s.at, s.size = file, fi.Size()
-	}
 	return s, nil
+}
+
+// keys reads the identities.
+func (f *inputFlags) keys() ([]sealed.Identity, error) {
+	var ids []sealed.Identity
+	for _, name := range f.identities {
+		file, err := os.ReadFile(name)
+		if err != nil {
+			return nil, err
+		}
+		more, err := sealed.ParseIdentities(file)
+		if err != nil {
+			return nil, fmt.Errorf("read identity %s: %w", name, err)
+		}
+		ids = append(ids, more...)
+	}
+	return ids, nil
+}
+
+func (s *source) openFile(name string, ids []sealed.Identity) error {
+	f, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	s.file = f
+	fi, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if !fi.Mode().IsRegular() {
+		return s.openStream(f, ids)
+	}
+	s.at, s.size, s.r = f, fi.Size(), f
+	var intro [sealed.IntroLen]byte
+	if n, _ := f.ReadAt(intro[:], 0); !sealed.Is(intro[:n]) {
+		return nil
+	}
+	r, err := sealed.NewReaderAt(f, s.size, ids...)
+	if err != nil {
+		return fmt.Errorf("open %s: %w", s.name, err)
+	}
+	s.at, s.size, s.r = r, r.Size(), io.NewSectionReader(r, 0, r.Size())
+	s.faulty = r
+	return nil
+}
+
+// openStream looks at the first bytes of a pipe, which gives them only once.
+func (s *source) openStream(src io.Reader, ids []sealed.Identity) error {
+	b := bufio.NewReader(src)
+	s.r = b
+	// An error shows again to whoever reads on.
+	if intro, _ := b.Peek(sealed.IntroLen); !sealed.Is(intro) {
+		return nil
+	}
+	r, err := sealed.NewReader(b, ids...)
+	if err != nil {
+		return fmt.Errorf("open %s: %w", s.name, err)
+	}
+	s.r, s.faulty = r, r
+	return nil
+}
+
+// faults returns what of an encrypted session does not authenticate, as far as it
+// was read.
+func (s *source) faults() []sealed.Fault {
+	if s.faulty == nil {
+		return nil
+	}
+	return s.faulty.Faults()
 }
 
 // close closes the file; standard input is not ours to close.

@@ -1,0 +1,268 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/NoFear0411/spliff/format"
+	"github.com/NoFear0411/spliff/format/disk"
+	"github.com/NoFear0411/spliff/format/sealed"
+)
+
+// fileFlags say where record puts the session and how.
+type fileFlags struct {
+	out           string
+	force, append bool
+	rotate        rotateValue
+	keep          int
+	maxSize       fileSize
+	sync          string
+	encryptTo     []string
+	recipients    []string // files of them
+}
+
+// register adds the flags to fs.
+func (f *fileFlags) register(fs *pflag.FlagSet) {
+	fs.StringVarP(&f.out, "output", "o", "", "session `FILE` to write, - for stdout")
+	fs.BoolVar(&f.force, "force", false, "replace an existing file")
+	fs.BoolVar(&f.append, "append", false, "add to the end of an existing session")
+	fs.Var(&f.rotate, "rotate", "go on in a new file at this size or after this time (repeatable: both)")
+	fs.IntVar(&f.keep, "keep", 0, "with --rotate: keep the newest `N` files, delete older ones")
+	fs.Var(&f.maxSize, "max-size", "end the recording when this much has been written, in all files")
+	fs.StringVar(&f.sync, "sync", disk.SyncInterval.String(), "make it survive a power failure: `POLICY` none, interval (each second) or chunk (each write)")
+	fs.StringArrayVar(&f.encryptTo, "encrypt-to", nil, "encrypt to this `RECIPIENT`: age1… or an SSH public key (repeatable)")
+	fs.StringArrayVar(&f.recipients, "recipients-file", nil, "encrypt to the recipients in this `FILE` (repeatable)")
+}
+
+// check refuses flags that contradict each other. changed tells whether a flag was
+// given.
+func (f *fileFlags) check(changed func(string) bool) error {
+	toFile := f.out != "" && f.out != stdio
+	for _, name := range []string{"force", "append", "rotate", "keep", "sync"} {
+		if changed(name) && !toFile {
+			return usagef("--%s is for -o FILE", name)
+		}
+	}
+	for _, name := range []string{"max-size", "encrypt-to", "recipients-file"} {
+		if changed(name) && f.out == "" {
+			return usagef("--%s is for a session: give -o FILE or -o -", name)
+		}
+	}
+	if _, err := disk.ParseSync(f.sync); err != nil {
+		return usagef("--sync %s: give none, interval or chunk", f.sync)
+	}
+	switch {
+	case changed("keep") && f.keep < 1:
+		return usagef("--keep %d: give a number of files, at least 1", f.keep)
+	case changed("keep") && !f.rotate.set():
+		return usagef("--keep is for --rotate: it deletes older files of the same recording")
+	case changed("max-size") && f.maxSize == 0:
+		return usagef("--max-size 0: give the size at which to end")
+	}
+	if err := f.checkAppend(); err != nil {
+		return err
+	}
+	return f.checkName(toFile)
+}
+
+func (f *fileFlags) checkAppend() error {
+	if !f.append {
+		return nil
+	}
+	switch {
+	case f.force:
+		return usagef("--append and --force contradict: one keeps the file, one replaces it")
+	case f.rotate.set():
+		return usagef("--append does not go with --rotate: one adds to a file, one makes new ones")
+	case f.encrypted(), encryptedName(f.out):
+		return usagef("--append does not go with encryption: nothing can be added to an encrypted file")
+	}
+	return nil
+}
+
+// checkName holds names to what they promise: what ends in .age is encrypted, and
+// only that. Nothing is written under a name that was not given.
+func (f *fileFlags) checkName(toFile bool) error {
+	switch {
+	case !toFile:
+		return nil
+	case f.encrypted() && !encryptedName(f.out):
+		return usagef("the name of an encrypted session ends in .age: give -o %s.age", f.out)
+	case !f.encrypted() && encryptedName(f.out):
+		return usagef("%s would not be encrypted: give --encrypt-to, or a name without .age", f.out)
+	}
+	return nil
+}
+
+func encryptedName(name string) bool { return strings.HasSuffix(name, ".age") }
+
+func (f *fileFlags) encrypted() bool { return len(f.encryptTo)+len(f.recipients) > 0 }
+
+// open makes the place of the session, nil if none is written. What cannot be
+// encrypted to is an error here, before anything is attached or made.
+func (f *fileFlags) open(e *env) (*disk.Store, error) {
+	if f.out == "" {
+		return nil, nil
+	}
+	keys, err := f.keys()
+	if err != nil {
+		return nil, err
+	}
+	policy, err := disk.ParseSync(f.sync)
+	if err != nil {
+		return nil, err
+	}
+	o := disk.Options{
+		Now: e.now, Sync: policy, Replace: f.force, Keep: f.keep,
+		RotateBytes: int64(f.rotate.size), RotateAge: f.rotate.age,
+		Report: func(err error) { e.say("spliff: record: %s", oneLine(err)) },
+	}
+	if len(keys) > 0 {
+		o.Wrap = func(w io.Writer) (disk.Layer, error) { return sealed.NewWriter(w, keys...) }
+	}
+	switch {
+	case f.out == stdio:
+		return disk.Stream(e.stdout, o)
+	case f.append:
+		return appendSession(f.out, o)
+	}
+	return disk.Create(f.out, o)
+}
+
+// queueBytes is how much may wait for the compressor. Beyond it the kernel's ring
+// is the buffer, and beyond that plaintext is shed.
+const queueBytes = 32 << 20
+
+// writer returns the options of the session's writer, which writes to store.
+func (f *fileFlags) writer(store *disk.Store) format.WriterOptions {
+	// One compressor beside the goroutine that drains the kernel: the two together
+	// must not take the recorded programs' CPUs.
+	o := format.WriterOptions{Workers: 1, QueueBytes: queueBytes, NoSeekTable: f.append}
+	if f.rotate.set() {
+		o.Files = store
+	}
+	if f.encrypted() && f.sync == disk.SyncChunk.String() {
+		o.Block = sealed.Block
+	}
+	return o
+}
+
+// keys reads the recipients.
+func (f *fileFlags) keys() ([]sealed.Recipient, error) {
+	var keys []sealed.Recipient
+	for _, s := range f.encryptTo {
+		key, err := sealed.ParseRecipient(s)
+		if err != nil {
+			return nil, usagef("--encrypt-to: %w", err)
+		}
+		keys = append(keys, key)
+	}
+	for _, name := range f.recipients {
+		file, err := os.Open(name)
+		if err != nil {
+			return nil, err
+		}
+		more, err := sealed.ParseRecipients(file)
+		file.Close()
+		if err != nil {
+			return nil, fmt.Errorf("read recipients %s: %w", name, err)
+		}
+		keys = append(keys, more...)
+	}
+	if len(keys) > 0 {
+		if err := sealed.Check(keys); err != nil {
+			return nil, usagef("%w", err)
+		}
+	}
+	return keys, nil
+}
+
+// appendSession opens name for one more section, if it is a session in order: what
+// is behind a torn end could be taken for a part of what is missing.
+func appendSession(name string, o disk.Options) (*disk.Store, error) {
+	s, err := disk.Append(name, o)
+	if err != nil {
+		return nil, err
+	}
+	if err := inOrder(name); err != nil {
+		s.Discard()
+		return nil, fmt.Errorf("append to %s: %w", name, err)
+	}
+	return s, nil
+}
+
+// inOrder returns what is wrong with a session: by its footer, or its headers.
+func inOrder(name string) error {
+	f, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	fi, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	s, err := format.Open(f, fi.Size(), format.ReaderOptions{})
+	switch {
+	case err != nil:
+		return err
+	case s.Whole():
+		return errors.New("it was compressed by another program: nothing can be added to it")
+	case len(s.Damage()) > 0:
+		return fmt.Errorf("the session is damaged, nothing is added to it: %s", s.Damage()[0])
+	}
+	return nil
+}
+
+// rotateValue is a flag that holds a size, a duration, or one of each.
+type rotateValue struct {
+	size fileSize
+	age  time.Duration
+}
+
+// Bounds of rotation: below, files would be made faster than anybody wants.
+const (
+	minRotate    = 64 << 10
+	minRotateAge = time.Second
+)
+
+func (v *rotateValue) set() bool { return v.size > 0 || v.age > 0 }
+
+// Set takes "100MiB" or "1h". "5m" is five minutes, as everywhere else with
+// durations; "5M" is a size.
+func (v *rotateValue) Set(s string) error {
+	if d, err := time.ParseDuration(s); err == nil && s != "0" {
+		if d < minRotateAge {
+			return fmt.Errorf("%s is too short: at least %s", s, minRotateAge)
+		}
+		v.age = d
+		return nil
+	}
+	n, ok := parseSize(s, maxFileSize)
+	switch {
+	case !ok:
+		return fmt.Errorf("neither a size nor a duration: %q (examples: 100MiB, 1h)", s)
+	case n < minRotate:
+		return fmt.Errorf("%s is too small: at least 64KiB", s)
+	}
+	v.size = fileSize(n)
+	return nil
+}
+
+// String returns what is set.
+func (v *rotateValue) String() string {
+	s := v.size.String()
+	if v.age > 0 {
+		s = strings.TrimSpace(s + " " + v.age.String())
+	}
+	return s
+}
+
+// Type names the value in help texts.
+func (v *rotateValue) Type() string { return "SIZE|DURATION" }

@@ -1,0 +1,137 @@
+package disk
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+)
+
+// file is the one being written.
+type file struct {
+	f     File
+	layer Layer // nil: none
+	w     io.Writer
+	path  string // where it is now, "" for a stream
+	final string // where it is to be
+
+	opened, synced time.Time
+	units          int
+	plain          int64         // bytes of units
+	stored         *atomic.Int64 // bytes given to files
+	durable        int64         // of plain
+}
+
+// Write passes b to the file. Layers may not look at the count, so that a short
+// write becomes an error here.
+func (c *file) Write(b []byte) (int, error) {
+	n, err := c.f.Write(b)
+	c.stored.Add(int64(max(n, 0)))
+	if err == nil && n < len(b) {
+		err = fmt.Errorf("write %s: %w", c.path, io.ErrShortWrite)
+	}
+	return n, err
+}
+
+// newFile makes path, of a file to be called final. What it leaves after an error
+// is nothing.
+func (s *Store) newFile(path, final string) error {
+	f, err := s.o.FS.Create(path)
+	if err != nil {
+		if path != final && errors.Is(err, fs.ErrExist) {
+			return fmt.Errorf("create %s: left by a run that was killed, or another one is at work: rename or remove it first", path)
+		}
+		return err
+	}
+	if s.o.Sync != SyncNone {
+		err = s.o.FS.SyncDir(filepath.Dir(path))
+	}
+	if err == nil {
+		err = s.use(f, path, final)
+	}
+	if err != nil {
+		f.Close()
+		return errors.Join(err, s.o.FS.Remove(path))
+	}
+	s.left = path
+	return nil
+}
+
+// use makes f the current file.
+func (s *Store) use(f File, path, final string) error {
+	now := s.o.Now()
+	c := &file{f: f, path: path, final: final, opened: now, synced: now, stored: &s.stored}
+	c.w = c
+	if s.o.Wrap != nil {
+		layer, err := s.o.Wrap(c)
+		if err != nil {
+			return err
+		}
+		c.layer, c.w = layer, layer
+	}
+	s.cur = c
+	return nil
+}
+
+// finish completes the current file: nothing of it is held back, it is durable if
+// it is to be, closed, and has its name. Whatever fails, it is closed.
+func (s *Store) finish() error {
+	c := s.cur
+	s.cur = nil
+	err := s.settle(c)
+	if cerr := c.f.Close(); err == nil {
+		// A full disk may show only here; the name must not be given before.
+		err = cerr
+	}
+	if err == nil && s.o.Sync != SyncNone {
+		s.made(c, c.plain)
+	}
+	if err == nil && c.path == c.final {
+		s.left = ""
+	}
+	if err != nil || !s.o.rotates() {
+		return err
+	}
+	if _, err := refuseExisting(s.o.FS, c.final, s.o.Replace); err != nil {
+		return err
+	}
+	if err := s.rename(c); err != nil {
+		return err
+	}
+	s.files = append(s.files, c.final)
+	return nil
+}
+
+// settle writes what the layer holds and syncs.
+func (s *Store) settle(c *file) error {
+	if c.layer != nil {
+		if err := c.layer.Close(); err != nil {
+			return err
+		}
+	}
+	if s.o.Sync == SyncNone {
+		return nil
+	}
+	return c.f.Sync()
+}
+
+// rename gives a file its final name.
+func (s *Store) rename(c *file) error {
+	if err := s.o.FS.Rename(c.path, c.final); err != nil {
+		return err
+	}
+	c.path, s.left = c.final, ""
+	if s.o.Sync == SyncNone {
+		return nil
+	}
+	return s.o.FS.SyncDir(filepath.Dir(c.final))
+}
+
+// made takes note that the first n bytes of units in c are durable.
+func (s *Store) made(c *file, n int64) {
+	s.durable.Add(n - c.durable)
+	c.durable = n
+}

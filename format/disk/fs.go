@@ -1,0 +1,35 @@
+package disk
+
+import (
+	"io"
+	"io/fs"
+)
+
+// FS is the part of a file system that a [Store] needs. Errors are those of
+// package os: they name the operation and the file.
+type FS interface {
+	// Create makes a regular file for writing that only its owner may read. A name
+	// that exists, as a symbolic link too, gives fs.ErrExist.
+	Create(name string) (File, error)
+	// Append opens an existing regular file for writing behind its last byte. It
+	// follows no symbolic link.
+	Append(name string) (File, error)
+	// Rename gives a file another name of the same folder, in place of a file
+	// that has it.
+	Rename(from, to string) error
+	Remove(name string) error
+	Lstat(name string) (fs.FileInfo, error)
+	// Names lists a folder.
+	Names(dir string) ([]string, error)
+	// SyncDir makes durable which names a folder holds.
+	SyncDir(dir string) error
+}
+
+// File is an open file. Its methods are called one at a time.
+type File interface {
+	io.Writer
+	// Sync makes durable what was written. After an error nothing is known of it,
+	// and a second call proves nothing: the kernel has given up those pages.
+	Sync() error
+	Close() error
+}

@@ -1,0 +1,82 @@
+package disk
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+)
+
+// ErrInUse: another process writes the file.
+var ErrInUse = errors.New("another recording writes it")
+
+// OS returns the file system of the operating system.
+func OS() FS { return osFS{} }
+
+type osFS struct{}
+
+// Create implements [FS]. O_EXCL with O_CREAT follows no symbolic link (POSIX
+// open), so nobody can aim the plaintext at a file of their choice.
+func (osFS) Create(name string) (File, error) {
+	return open(name, os.O_CREATE|os.O_EXCL)
+}
+
+// Append implements [FS].
+func (osFS) Append(name string) (File, error) {
+	// Asked first, because to open a FIFO waits for its other end.
+	if fi, err := os.Lstat(name); err != nil {
+		return nil, err
+	} else if err := regular(name, fi); err != nil {
+		return nil, err
+	}
+	return open(name, os.O_APPEND|noFollow)
+}
+
+func open(name string, flags int) (File, error) {
+	f, err := os.OpenFile(name, os.O_WRONLY|flags, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := lock(f); err != nil {
+		f.Close()
+		return nil, &fs.PathError{Op: "open", Path: name, Err: err}
+	}
+	return osFile{f}, nil
+}
+
+// regular refuses what is no plain file.
+func regular(name string, fi fs.FileInfo) error {
+	if !fi.Mode().IsRegular() {
+		return fmt.Errorf("open %s: it is not a regular file", name)
+	}
+	return nil
+}
+
+func (osFS) Rename(from, to string) error           { return os.Rename(from, to) }
+func (osFS) Remove(name string) error               { return os.Remove(name) }
+func (osFS) Lstat(name string) (fs.FileInfo, error) { return os.Lstat(name) }
+
+// Names implements [FS].
+func (osFS) Names(dir string) ([]string, error) {
+	f, err := os.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return f.Readdirnames(-1)
+}
+
+// SyncDir implements [FS].
+func (osFS) SyncDir(dir string) error {
+	f, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return ignoreUnsupported(f.Sync())
+}
+
+type osFile struct{ *os.File }
+
+// Sync implements [File].
+func (f osFile) Sync() error { return syncData(f.File) }

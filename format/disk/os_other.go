@@ -1,0 +1,16 @@
+//go:build !linux
+
+package disk
+
+import "os"
+
+// Recording is for Linux. Elsewhere sessions are only converted, and plain means do.
+
+const noFollow = 0
+
+func lock(*os.File) error { return nil }
+
+func syncData(f *os.File) error { return f.Sync() }
+
+// ignoreUnsupported: Windows cannot sync a folder at all.
+func ignoreUnsupported(error) error { return nil }
