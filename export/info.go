@@ -20,6 +20,10 @@ type SessionInfo struct {
 	// All: the file was read to its end, and what Damage does not name is intact.
 	// Otherwise its footers were believed.
 	All bool
+	// Encrypted: Size and offsets are those of the session inside. Faults are what
+	// of the encrypted file does not authenticate, in words.
+	Encrypted bool
+	Faults    []string
 }
 
 // InfoOptions say how a session file is described.
@@ -86,6 +90,10 @@ func (d *info) file(f *SessionInfo) {
 		s.own(" bytes)")
 	}
 	s.own("\n")
+	if f.Encrypted {
+		d.label("encryption")
+		s.own("age; what is said here is of the session inside\n")
+	}
 	d.label("format")
 	switch {
 	case f.Bare:

@@ -175,7 +175,7 @@ func (d *info) sum(v format.DropSum) {
 func (d *info) damage(f *SessionInfo) {
 	s := &d.s
 	d.label("damage")
-	if len(f.Damage) == 0 {
+	if !f.Damaged() {
 		if f.All {
 			s.own("none\n")
 		} else {
@@ -187,13 +187,18 @@ func (d *info) damage(f *SessionInfo) {
 	if !d.o.Verbose && len(list) > infoDamage {
 		list = list[:infoDamage]
 	}
-	s.style(red, func() { s.counted(uint64(len(f.Damage)), "place") })
+	s.style(red, func() { s.counted(uint64(len(f.Damage)+len(f.Faults)), "place") })
 	if len(list) < len(f.Damage) {
 		s.own(", the first ")
 		s.number(uint64(len(list)))
 		s.own(" are")
 	}
 	s.own("\n")
+	for _, v := range f.Faults {
+		d.label("")
+		s.captured(v)
+		s.own("\n")
+	}
 	for _, v := range list {
 		d.label("")
 		s.captured(v.String())
@@ -216,6 +221,9 @@ func InfoOf(f *format.File) *SessionInfo {
 	return &SessionInfo{Size: f.Size(), Sections: list, Damage: f.Damage()}
 }
 
+// Damaged reports whether something is wrong with the file.
+func (f *SessionInfo) Damaged() bool { return len(f.Damage)+len(f.Faults) > 0 }
+
 // Closed reports whether each section ended with its END event.
 func (f *SessionInfo) Closed() bool {
 	for i := range f.Sections {
@@ -235,10 +243,10 @@ func Verdict(w io.Writer, f *SessionInfo, o InfoOptions) error {
 		chunks += chunksOf(&f.Sections[i])
 	}
 	switch {
-	case len(f.Damage) > 0:
+	case f.Damaged():
 		s.style(red, func() { s.own("damaged") })
 		s.own(": ")
-		s.counted(uint64(len(f.Damage)), "place")
+		s.counted(uint64(len(f.Damage)+len(f.Faults)), "place")
 		s.own("; spliff recover saves what is intact, ")
 		s.counted(events, "event")
 	case !f.Closed():

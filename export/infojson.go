@@ -21,6 +21,9 @@ type jsonInfo struct {
 	Sections []jsonSection `json:"sections"`
 	More     int           `json:"more_sections,omitempty"`
 	Damage   []jsonDamage  `json:"damage"`
+	// Of an encrypted file size and offsets are those of the session inside.
+	Encrypted bool     `json:"encrypted,omitempty"`
+	Faults    []string `json:"faults,omitempty"` // what of it does not authenticate
 }
 
 type jsonDamage struct {
@@ -112,7 +115,7 @@ type jsonClosed struct {
 // InfoJSON describes a session file as one line of JSON.
 func InfoJSON(w io.Writer, f *SessionInfo) error {
 	v := jsonInfo{V: 1, File: wild(f.Name), Size: f.Size, All: f.All, Bare: f.Bare, More: f.More,
-		Sections: []jsonSection{}, Damage: []jsonDamage{}}
+		Encrypted: f.Encrypted, Faults: f.Faults, Sections: []jsonSection{}, Damage: []jsonDamage{}}
 	for i := range f.Sections {
 		v.Sections = append(v.Sections, jsonSectionOf(&f.Sections[i]))
 	}

@@ -16,6 +16,8 @@ const editLong = `Write a part of a session, or several as one file, or the same
   spliff edit day-*.spl -o day.spl               one file of many
   spliff edit a.spl -o small.spl --level 19      packed better
   spliff edit a.spl -o heads.spl --drop-bodies   to show somebody
+  spliff edit a.spl -o a.spl.age --encrypt-to age1…
+  spliff edit a.spl.age -i key.txt -o a.spl      decrypt it
 
 Times are RFC 3339, a time of day or date and time of the recording host's clock,
 or +DURATION from the start. --from and --to, --conn, and --pid narrow each other;
@@ -35,8 +37,7 @@ and in URLs, too.
 // editOptions are the flags of edit.
 type editOptions struct {
 	inputFlags
-	out        string
-	force      bool
+	copyFlags
 	from, to   string
 	conns      idList
 	pids       pidList
@@ -63,8 +64,7 @@ func newEditCmd(e *env) *cobra.Command {
 	}
 	fs := cmd.Flags()
 	o.inputFlags.register(fs)
-	fs.StringVarP(&o.out, "output", "o", "", "session `FILE` to write, - for stdout")
-	fs.BoolVar(&o.force, "force", false, "replace an existing file")
+	o.copyFlags.register(fs)
 	fs.StringVar(&o.from, "from", "", "leave out what was before `TIME`")
 	fs.StringVar(&o.to, "to", "", "leave out what was at `TIME` or later")
 	fs.Var(&o.conns, "conn", "only these connections: 3 or 3,8-12 (repeatable)")
@@ -83,7 +83,7 @@ func (o *editOptions) check(e *env, names []string) error {
 	case o.chunk != 0 && (o.chunk < 4<<10 || o.chunk > 32<<20):
 		return usagef("--chunk %s: give 4KiB to 32MiB", &o.chunk)
 	}
-	return e.checkCopy(o.out, names...)
+	return o.copyFlags.check(e, names...)
 }
 
 // runEdit reads sessions in their order and writes what is wanted of them.
@@ -93,7 +93,7 @@ func runEdit(ctx context.Context, e *env, names []string, o *editOptions) error 
 		return err
 	}
 	defer in.close()
-	out, err := e.createCopy(o.out, o.force)
+	out, err := o.create(e)
 	if err != nil {
 		return err
 	}
@@ -121,7 +121,7 @@ func runEdit(ctx context.Context, e *env, names []string, o *editOptions) error 
 			_, cerr := c.Close()
 			return errors.Join(err, cerr)
 		}
-		lost += sayDamage(e, in.files[i].name, r.Damage())
+		lost += sayFaults(e, in.files[i].source) + sayDamage(e, in.files[i].name, r.Damage())
 	}
 	sum, err := c.Close()
 	if err != nil {

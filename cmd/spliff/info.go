@@ -75,7 +75,7 @@ func runInfo(ctx context.Context, e *env, names []string, o *infoOptions) error 
 			}
 			continue
 		}
-		damaged = damaged || len(info.Damage) > 0 || o.verify && !info.Closed()
+		damaged = damaged || info.Damaged() || o.verify && !info.Closed()
 		if o.json {
 			err = export.InfoJSON(out, info)
 		} else {
@@ -106,13 +106,25 @@ func (o *infoOptions) look(ctx context.Context, e *env, name string) (*export.Se
 		return nil, err
 	}
 	defer src.close()
+	info, err := o.read(ctx, src)
+	if err != nil {
+		return nil, err
+	}
+	info.Name, info.Encrypted = src.name, src.faulty != nil
+	for _, f := range src.faults() {
+		info.Faults = append(info.Faults, f.String())
+	}
+	return info, nil
+}
+
+// read reads the end of a session, or, where that does not tell all, the whole.
+func (o *infoOptions) read(ctx context.Context, src *source) (*export.SessionInfo, error) {
 	if src.at != nil && !o.verify {
 		f, err := src.open()
 		if err != nil {
 			return nil, err
 		}
 		if info := export.InfoOf(f); info != nil {
-			info.Name = src.name
 			return info, nil
 		}
 	}
@@ -120,6 +132,6 @@ func (o *infoOptions) look(ctx context.Context, e *env, name string) (*export.Se
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", src.name, err)
 	}
-	return &export.SessionInfo{Name: src.name, Size: rep.Bytes, Sections: rep.Sections, More: rep.More,
+	return &export.SessionInfo{Size: rep.Bytes, Sections: rep.Sections, More: rep.More,
 		Damage: rep.Damage, Bare: rep.Bare, All: true}, nil
 }

@@ -24,8 +24,7 @@ The exit code is 0 if nothing was lost, else 4; the file is kept either way.
 // recoverOptions are the flags of recover.
 type recoverOptions struct {
 	inputFlags
-	out   string
-	force bool
+	copyFlags
 }
 
 // newRecoverCmd returns "spliff recover".
@@ -43,13 +42,12 @@ func newRecoverCmd(e *env) *cobra.Command {
 	}
 	fs := cmd.Flags()
 	o.inputFlags.register(fs)
-	fs.StringVarP(&o.out, "output", "o", "", "session `FILE` to write, - for stdout")
-	fs.BoolVar(&o.force, "force", false, "replace an existing file")
+	o.copyFlags.register(fs)
 	return cmd
 }
 
 func runRecover(ctx context.Context, e *env, name string, o *recoverOptions) error {
-	if err := e.checkCopy(o.out, name); err != nil {
+	if err := o.check(e, name); err != nil {
 		return err
 	}
 	src, err := o.source(e, name)
@@ -57,7 +55,7 @@ func runRecover(ctx context.Context, e *env, name string, o *recoverOptions) err
 		return err
 	}
 	defer src.close()
-	out, err := e.createCopy(o.out, o.force)
+	out, err := o.create(e)
 	if err != nil {
 		return err
 	}
@@ -81,7 +79,7 @@ func runRecover(ctx context.Context, e *env, name string, o *recoverOptions) err
 	if err := errors.Join(cerr, out.finish()); err != nil {
 		return err
 	}
-	lost := sayDamage(e, src.name, r.Damage()) + sayRefused(e, src.name, &sum)
+	lost := sayFaults(e, src) + sayDamage(e, src.name, r.Damage()) + sayRefused(e, src.name, &sum)
 	if failed {
 		lost++
 		e.say("spliff: %s: reading failed, what follows is lost: %v", src.name, in.err)
