@@ -46,7 +46,7 @@ func (p *prover) chunk(r *Reader, n int) {
 	if p.list != nil {
 		p.list.chunk(r.size)
 	}
-	if what := differs(&said, &is, conns, pids, p.spanBefore(said.no, offset)); what != "" {
+	if what := differs(&said, &is, conns, pids, p.spanBefore(said.no, offset)); what != "" && err == nil {
 		r.note(Damage{r.start, int64(n), DamageLie, fmt.Sprintf("chunk %d: its header is wrong about %s", said.no, what)})
 	}
 	p.index.chunk(&said, offset)
@@ -116,6 +116,9 @@ func (r *Reader) proveFooter(e envelope, n int64) {
 	p.foot.Summary = p.foot.Summary || e.tag == tagSummary
 	switch {
 	case p.broken || !r.sect.known:
+		return
+	case e.tag == tagIndex && len(e.fixed) >= indexFixedLen && le.Uint32(e.fixed[16:]) > r.sect.next:
+		p.broken = true // chunks are missing, as the trailer will say
 		return
 	case e.tag == tagIndex:
 		if !p.sameIndex(e) {
