@@ -43,6 +43,7 @@ type output struct {
 	made, limit int // buffers there are, and may be; the Writer's
 
 	sect    *sectionWriter // owned by whoever writes
+	noSeek  bool           // found out late: the section is not the only one of its file
 	err     atomic.Pointer[error]
 	written atomic.Int64
 }
@@ -133,6 +134,7 @@ func (o *output) stop() error {
 	close(o.todo)
 	close(o.order)
 	<-o.finished
+	o.sect.index.noSeek = o.sect.index.noSeek || o.noSeek
 	if o.failure() == nil {
 		o.fail(o.sect.finish())
 	}
