@@ -18,9 +18,8 @@ func walk(raw []byte, firstSeq uint64, f func(ev *Event)) (n uint32, err error) 
 		}
 		seq = widen(seq, lo)
 		ev.Seq = seq
-		if err == nil {
-			f(&ev)
-		}
+		// Of an event that needs a newer reader all is known but its options.
+		f(&ev)
 		raw = raw[k:]
 		n++
 	}
