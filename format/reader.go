@@ -15,7 +15,7 @@ type ReaderOptions struct {
 	// whatever a hostile file claims.
 	MaxChunk int
 	// MaxExpand bounds what a small file can be made to decompress to: this many
-	// times its size, and 512 MiB more. 0 means 1,024; zeros recorded in pieces of
+	// times its size, and 64 MiB more. 0 means 1,024; zeros recorded in pieces of
 	// 16 KiB reach 668. The attack is a file of kilobytes that keeps its reader busy
 	// for hours.
 	MaxExpand int
@@ -26,7 +26,7 @@ type ReaderOptions struct {
 
 const (
 	defaultExpand = 1024
-	expandFloor   = 512 << 20
+	expandFloor   = MaxChunk
 )
 
 // Reader reads the events of a session file, damaged ones as far as they go. It
