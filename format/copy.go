@@ -32,6 +32,7 @@ type Copier struct {
 	out *Writer // of the open section, nil if there is none
 	// done is the writer of the section before, whose footer is still to come.
 	done *Writer
+	enc  encoders // of all sections
 	sum  CopySummary
 
 	before fileHeader       // of the section before
@@ -179,11 +180,19 @@ func (c *Copier) start() error {
 		c.done = nil
 	}
 	s := &c.first
-	out, err := NewWriter(c.w, Session{}, WriterOptions{
+	o := WriterOptions{
 		Level: c.o.Level, ChunkBytes: c.o.ChunkBytes, Workers: c.o.Workers,
 		Member: s.Member, FileNo: s.FileNo, FirstSeq: s.FirstSeq,
 		SessionPayload: append([]byte{}, c.held[0].Payload...), NoSeekTable: c.sum.Sections > 0,
-	})
+	}
+	var err error
+	if c.enc.narrow == nil {
+		if c.enc, err = newEncoders(o); err != nil {
+			return err
+		}
+	}
+	o.encoders = c.enc
+	out, err := NewWriter(c.w, Session{}, o)
 	if err != nil {
 		return err
 	}

@@ -33,6 +33,8 @@ type WriterOptions struct {
 	// SessionPayload, if not nil, is the SESSION payload as it is to be written,
 	// what this version does not know of it included.
 	SessionPayload []byte
+	encoders       encoders // made before, by who writes many sections
+
 	// NoSeekTable leaves out the table for other zstd tools. One that is not the
 	// only section of its file would lead them astray.
 	NoSeekTable bool
