@@ -3,7 +3,6 @@ package format
 import (
 	"errors"
 	"io"
-	"math"
 )
 
 // Report is what reading all of a session tells.
@@ -116,6 +115,7 @@ type bareTally struct {
 	about describer
 	head  chunkHeader
 	n     int
+	raw   int   // bytes of events since the last flush
 	lead  int64 // where in the log the section begins
 }
 
@@ -132,23 +132,30 @@ func (b *bareTally) add(r *Reader, list *inspected, ev *Event) {
 		*r.proof = prover{sum: newTally(), list: list}
 		list.begin(s)
 	}
-	t := r.proof.sum
-	t.add(ev)
-	t.raw += uint64(r.pos)
+	if b.n == 0 {
+		b.about.begin(&b.head)
+	}
 	b.about.add(&b.head, ev)
+	b.about.lastSeq = ev.Seq
+	// The payload is lent for this event only.
+	for i := range b.about.told {
+		r.proof.sum.add(&b.about.told[i])
+	}
+	b.about.told = b.about.told[:0]
+	b.raw += r.pos
 	if b.n++; b.n >= bareBatch {
 		b.flush(r.proof)
 	}
 }
 
-// flush hands on what was collected of the events so far.
+// flush hands on what was collected of the events so far. There are no chunks to
+// count.
 func (b *bareTally) flush(p *prover) {
-	if b.n > 0 && b.head.minTime <= b.head.maxTime {
-		p.sum.minTime, p.sum.maxTime = min(p.sum.minTime, b.head.minTime), max(p.sum.maxTime, b.head.maxTime)
+	if b.n == 0 {
+		return
 	}
-	t := p.sum
-	t.conns, t.spare = bounded(unionOf(t.spare, t.conns, rangesOf(nil, b.about.conns))), t.conns
-	t.pids, t.spare = bounded(unionOf(t.spare, t.pids, rangesOf(nil, b.about.pids))), t.pids
-	b.about.conns, b.about.pids, b.about.last = b.about.conns[:0], b.about.pids[:0], 0
-	b.head, b.n = chunkHeader{minTime: math.MaxUint64}, 0
+	b.about.end(&b.head)
+	p.sum.chunk(&b.head, b.raw, &b.about.about)
+	p.sum.chunks = 0
+	b.n, b.raw = 0, 0
 }

@@ -18,12 +18,11 @@ const spareChunks = 2
 
 // chunk is a buffer of events on its way to the file.
 type chunk struct {
-	raw         []byte
-	out         []byte // chunk header and zstd frame
-	head        chunkHeader
-	about       describer
-	conns, pids idSet         // of head, not made short
-	done        chan struct{} // holds one token when out is ready; unused without workers
+	raw   []byte
+	out   []byte // chunk header and zstd frame
+	head  chunkHeader
+	about describer
+	done  chan struct{} // holds one token when out is ready; unused without workers
 }
 
 // output compresses chunks and writes them in the order they were submitted.
@@ -173,7 +172,7 @@ func (o *output) fail(err error) {
 // on its place in the file.
 func (o *output) compress(c *chunk) {
 	// The Writer made these events: they can be read.
-	c.conns, c.pids, _ = c.about.describe(&c.head, c.raw)
+	_ = c.about.describe(&c.head, c.raw)
 	enc := o.narrow
 	if len(c.raw) > encodeWindow {
 		enc = o.wide

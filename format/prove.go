@@ -37,16 +37,16 @@ func (p *prover) begin(s Section) {
 func (p *prover) chunk(r *Reader, n int) {
 	said := r.head
 	is := chunkHeader{firstSeq: said.firstSeq}
-	conns, pids, err := p.about.describe(&is, r.raw)
+	err := p.about.describe(&is, r.raw)
 	if err != nil {
 		p.broken = true // the reader says so itself
 	}
-	p.sum.chunk(&is, r.raw, conns, pids)
+	p.sum.chunk(&is, len(r.raw), &p.about.about)
 	offset := r.start - r.sect.start
 	if p.list != nil {
 		p.list.chunk(r.size)
 	}
-	if what := differs(&said, &is, conns, pids, p.spanBefore(said.no, offset)); what != "" && err == nil {
+	if what := differs(&said, &is, p.about.conns, p.about.pids, p.spanBefore(said.no, offset)); what != "" && err == nil {
 		r.note(Damage{r.start, int64(n), DamageLie, fmt.Sprintf("chunk %d: its header is wrong about %s", said.no, what)})
 	}
 	p.index.chunk(&said, offset)
