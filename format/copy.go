@@ -153,7 +153,7 @@ func (c *Copier) begin(s Section, ev *Event) error {
 		c.before = s.file
 	}
 	c.next = 0
-	if ev.Flags&FlagRepeat == 0 {
+	if ev.Flags&FlagRepeat == 0 || c.met == nil {
 		c.met = map[uint32]uint8{}
 	}
 	c.held = append(c.held[:0], copied(ev))

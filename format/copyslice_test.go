@@ -3,6 +3,7 @@ package format
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"testing"
@@ -109,6 +110,30 @@ func TestCopySliceLead(t *testing.T) {
 		}
 		if want := map[int]int{0: 0, 100: 6, len(evs) - 7: 6}[from]; drops != want {
 			t.Errorf("from event %d: %d places, want %d", from, drops, want)
+		}
+	}
+}
+
+// A slice of one file of a session is made like any other.
+func TestSliceOfMember(t *testing.T) {
+	evs := conversation(rand.New(rand.NewPCG(5, 6)), 700, 400)
+	files := rotated(t, evs, 64<<10, WriterOptions{ChunkBytes: 8 << 10})
+	for i, b := range files {
+		f := open(t, b)
+		s := &f.Sections()[0]
+		if s.Summary.MinTime < 6_000_000 && i > 0 {
+			t.Errorf("file %d begins at %d: the description it begins with is older", i, s.Summary.MinTime)
+		}
+		q := Query{From: s.Wall((s.Summary.MinTime + s.Summary.MaxTime) / 2)}
+		var out bytes.Buffer
+		c := NewCopier(&out, CopyOptions{Edited: true})
+		err := c.Add(t.Context(), f.Select(q))
+		if _, cerr := c.Close(); errors.Join(err, cerr) != nil {
+			t.Fatal(err, cerr)
+		}
+		got, damage := read(t, out.Bytes())
+		if damage != nil || len(got) < 10 {
+			t.Errorf("file %d: %d events, damage %v", i, len(got), damage)
 		}
 	}
 }

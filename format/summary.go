@@ -94,7 +94,8 @@ func newTally() *tally {
 func (t *tally) chunk(h *chunkHeader, n int, a *about) {
 	t.chunks++
 	t.raw += uint64(n)
-	if h.minTime <= h.maxTime {
+	// Of a chunk of nothing but repeats both are 0.
+	if h.minTime <= h.maxTime && h.maxTime != 0 {
 		t.minTime, t.maxTime = min(t.minTime, h.minTime), max(t.maxTime, h.maxTime)
 	}
 	t.conns, t.spare = bounded(unionOf(t.spare, t.conns, a.conns)), t.conns

@@ -185,10 +185,7 @@ func isMinimal(line []byte) bool {
 
 // importMinimal writes the conversations of the text, of which line is the first.
 func importMinimal(out *sections, l *lines, line []byte) error {
-	if err := out.begin(format.Session{Writer: importer}); err != nil {
-		return err
-	}
-	s := newScript(out.cur)
+	s := newScript(out)
 	var m minimal
 	var buf []byte
 	for {

@@ -11,6 +11,7 @@ import (
 // TestMinimal: the events that are made of conversations.
 func TestMinimal(t *testing.T) {
 	const head = `{"seq":0,"type":"session","payload":{"writer":"spliff import"}}` + "\n"
+	const timed = `{"seq":0,"time":1000,"type":"session","payload":{"writer":"spliff import","wall":1000,"mono":1000}}` + "\n"
 	tests := []struct{ name, text, want string }{
 		{"talk", `{"client":"10.0.0.5:40111","conn":0,"server":"[2001:db8::1]:443","alpn":"h2"}
 {"conn":0,"dir":"c2s","ts":1000,"text":"GET"}
@@ -19,7 +20,7 @@ func TestMinimal(t *testing.T) {
 {"conn":0,"dir":"s2c","ts":"3000","text":"x"}
 {"conn":0,"dir":"s2c","end":"fin"}
 {"conn":0,"dir":"c2s","end":"fin"}`,
-			head + `{"seq":1,"time":1000,"type":"proc","payload":{"pid":1,"comm":"client"}}
+			timed + `{"seq":1,"time":1000,"type":"proc","payload":{"pid":1,"comm":"client"}}
 {"seq":2,"time":1000,"type":"conn","conn":1,"payload":{"pid":1,"role":"client","local":"10.0.0.5:40111","remote":"[2001:db8::1]:443","alpn":"h2"}}
 {"seq":3,"time":1000,"type":"data","conn":1,"dir":"write","text":"GET"}
 {"seq":4,"time":2000,"type":"data","conn":1,"dir":"read","base64":"/wA="}
