@@ -23,8 +23,6 @@ const (
 	AnomalyClose decode.AnomalyKind = "ws-close"
 	// AnomalyAfterClose: a frame after the close frame of its direction (§5.5.1).
 	AnomalyAfterClose decode.AnomalyKind = "ws-after-close"
-	// AnomalyNoClose: the connection or stream ended without a close frame (§7.1.5).
-	AnomalyNoClose decode.AnomalyKind = "ws-no-close"
 	// AnomalyDeflate: a compressed message that could not be inflated (RFC 7692 §7.2.2).
 	AnomalyDeflate decode.AnomalyKind = "ws-deflate"
 )

@@ -73,7 +73,8 @@ func (c *Conn) Gap(dst []decode.Message, g decode.Gap) []decode.Message {
 
 // EndDir tells that nothing more comes in one direction, and appends what is left
 // of it. clean says that the connection or stream really ended, rather than the
-// recording; then the last message appended, or a notice, has decode.Last.
+// recording. A stream that did so without a close frame is told of by a notice with
+// decode.Last, which may have no anomaly.
 func (c *Conn) EndDir(dst []decode.Message, dir decode.Dir, at decode.At, clean bool) []decode.Message {
 	return c.half[dir].end(dst, moment{at, at.Time}, clean)
 }

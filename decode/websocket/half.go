@@ -246,11 +246,12 @@ func (h *half) end(dst []decode.Message, m moment, clean bool) []decode.Message 
 	h.state = inHeader
 	note := decode.Message{Kind: decode.Notice, Dir: h.dir, Proto: proto, Exchange: h.conn.o.Exchange, Stream: h.conn.o.Stream,
 		Begin: m.start, HeadEnd: m.at, End: m.at, Anomalies: h.takeCarry()}
-	if clean && !h.closed {
+	// A connection tells its end itself. That there was no close frame is no
+	// anomaly: browsers leave like that (§7.1.5).
+	if clean && !h.closed && h.conn.o.Stream != 0 {
 		note.Flags |= decode.Last
-		note.Anomalies = h.note(note.Anomalies, AnomalyNoClose, "")
 	}
-	if len(note.Anomalies) == 0 {
+	if len(note.Anomalies) == 0 && note.Flags == 0 {
 		return dst
 	}
 	return append(dst, note)

@@ -122,7 +122,7 @@ func (h *half) endClose(msg *message) {
 	switch {
 	case b.Size == 0:
 		return // no code is no fault
-	case b.Lost > 0 && (len(b.Data) < 2 || b.Gaps[0].Off < 2) || b.Size < 2 && msg.Flags&decode.Incomplete != 0:
+	case b.Lost > 0 && (len(b.Gaps) == 0 || b.Gaps[0].Off < 2) || b.Size < 2 && msg.Flags&decode.Incomplete != 0:
 		return
 	case b.Size < 2:
 		h.mark(msg, AnomalyClose, "one byte where there should be a code")
