@@ -171,7 +171,7 @@ func (t *table) url(x *replay.Exchange) {
 	c := &t.cell
 	c.buf = c.buf[:0]
 	for i, m := range marksOf(x) {
-		if m == "pending" || m == "upgraded" && x.Response.Flags&decode.Continued != 0 {
+		if m == "pending" || m == "upgraded" && x.Response != nil && x.Response.Flags&decode.Continued != 0 {
 			continue // the columns say so
 		}
 		if i == 0 || len(c.buf) == 0 {

@@ -84,7 +84,7 @@ func (c *Conn) tunnelled(st *stream, slot int, h *half, p []byte) {
 	}
 	if o.m.Kind == 0 {
 		o.m = decode.Message{
-			Kind: decode.Opaque, Dir: h.dir, Stream: st.id, Proto: "tunnel",
+			Kind: decode.Opaque, Dir: h.dir, Stream: st.id, Proto: "tunnel", Flags: o.m.Flags, Anomalies: o.m.Anomalies,
 			Begin: h.begin, HeadEnd: c.at,
 		}
 		if st.protocol != "" {
@@ -100,6 +100,19 @@ func (c *Conn) tunnelled(st *stream, slot int, h *half, p []byte) {
 	b.Cut = b.Size-b.Lost > uint64(len(b.Data))
 }
 
+// endWebSocket ends one direction. What befell the stream goes with the notice that
+// nothing more comes.
+func (c *Conn) endWebSocket(st *stream, slot int, clean bool) {
+	from := len(c.out)
+	c.out = st.ws.EndDir(c.out, c.dirOf(slot), c.at, clean)
+	o := &st.slot[slot]
+	if last := len(c.out) - 1; last >= from && c.out[last].Kind == decode.Notice && o.m.Kind == 0 {
+		m := &c.out[last]
+		m.Flags |= o.m.Flags & decode.Reset
+		m.Anomalies = append(m.Anomalies, o.m.Anomalies...)
+	}
+}
+
 // emitTunnel gives out what passed one way through a CONNECT stream. clean says that
 // the stream really ended.
 func (c *Conn) emitTunnel(st *stream, slot int, clean bool) {
@@ -108,7 +121,7 @@ func (c *Conn) emitTunnel(st *stream, slot int, clean bool) {
 		c.releaseEarly(st)
 	}
 	if st.ws != nil {
-		c.out = st.ws.EndDir(c.out, c.dirOf(slot), c.at, clean)
+		c.endWebSocket(st, slot, clean)
 	}
 	if o.m.Kind == 0 {
 		return
