@@ -190,3 +190,30 @@ func TestLateJoin(t *testing.T) {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 }
+
+// TestShed: what is held can be dropped at any time, and is missed where it is
+// needed.
+func TestShed(t *testing.T) {
+	hello, second := "\xf2\x48\xcd\xc9\xc9\x07\x00", "\xf2\x00\x11\x00\x00"
+	c := New(Options{Client: c2s, Extensions: Extensions{Deflate: true}})
+	var ms []decode.Message
+	say := func(dir decode.Dir, text string) { ms = c.Append(ms, decode.Chunk{Dir: dir, Data: []byte(text)}) }
+	say(s2c, server(0xc1, hello)+server(0x41, second[:2]))
+	say(c2s, client(0x02, "abc"))
+	if c.Kept() == 0 {
+		t.Error("nothing is held")
+	}
+	c.Shed()
+	if n := c.Kept(); n != 0 {
+		t.Errorf("%d bytes are held", n)
+	}
+	say(s2c, server(0x80, second[2:])+server(0xc1, second)+server(0xc1, hello)+server(0xc1, second))
+	say(c2s, client(0x80, "de"))
+	want := []string{
+		`<1 text w9 5 "Hello"`, `<2 text w9 5 cut [permessage-deflate]:limit !limit !ws-deflate`, `<3 text w7 5 "` + escape(second) + `" [permessage-deflate]:gap !ws-deflate`,
+		`<4 text w9 5 "Hello"`, `<5 text w7 5 "Hello"`, `>1 binary w17 5 cut !limit`,
+	}
+	if diff := cmp.Diff(want, brief(ms)); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}

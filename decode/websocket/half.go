@@ -35,7 +35,7 @@ type half struct {
 	ended     bool
 	search    search
 	window    []byte // the end of what was inflated, if takeover
-	forgot    bool   // and text is missing from it
+	forgot    bool   // text is missing from the window
 }
 
 // feed runs bytes through the state machine.

@@ -23,6 +23,9 @@ const (
 	// the first, its text must not be more than maxRatio times what was sent.
 	freeInflate = 256 << 20
 	maxRatio    = 64
+	// windowSlack is how much more than a window is held, so that its bytes are not
+	// moved for each message.
+	windowSlack = 8 << 10
 )
 
 // tail is what the sender cut off the end of a message (RFC 7692 §7.2.1), and a final
@@ -42,7 +45,7 @@ type inflater struct {
 	src       bytes.Reader
 	out       []byte // scratch
 	win       []byte // scratch, for directions without takeover
-	sent, got uint64
+	sent, got uint64 // by the peers, and inflated
 }
 
 // text is what a message inflated to.
@@ -56,9 +59,8 @@ type text struct {
 // behind its end.
 func (in *inflater) run(comp, win []byte, keep int, most uint64) (text, []byte, error) {
 	in.src.Reset(append(comp, tail...))
-	in.sent += uint64(len(comp))
 	if in.out == nil {
-		in.out = make([]byte, windowSize)
+		in.out = make([]byte, 4096)
 	}
 	var t text
 	for begin := true; ; {
@@ -106,13 +108,12 @@ func (in *inflater) spent() bool {
 	return in.got > freeInflate && in.got/maxRatio > in.sent
 }
 
-// slide adds p to the window. Up to twice its size is held, so that bytes are
-// moved once on average.
+// slide adds p to the window.
 func slide(win, p []byte) []byte {
 	if len(p) >= windowSize {
 		return append(win[:0], p[len(p)-windowSize:]...)
 	}
-	if len(win)+len(p) > 2*windowSize {
+	if len(win)+len(p) > windowSize+windowSlack && len(win) > windowSize {
 		win = win[:copy(win, win[len(win)-windowSize:])]
 	}
 	return append(win, p...)
@@ -143,6 +144,7 @@ func (h *half) inflate(msg *message) {
 		asSent(decode.AnomalyLimit, "too much was inflated before")
 		return
 	}
+	c.inf.sent += uint64(len(msg.comp))
 	win := c.inf.win[:0]
 	if h.takeover {
 		win = h.window

@@ -14,6 +14,7 @@ type message struct {
 	open       bool
 	compressed bool   // its first frame said so
 	doubtful   bool   // its first frame, which may have said so, was not seen
+	shed       bool   // what there was of it was dropped: nothing more is kept
 	comp       []byte // of a compressed message, what was kept as sent; reused
 }
 
@@ -43,6 +44,9 @@ func (msg *message) keep(h *half, p []byte) {
 		to, limit, room = &msg.comp, h.conn.compMax(), len(tail)
 	case h.f.op == opClose:
 		limit = max(0, limit) + 2 // the code is not part of what is kept
+	}
+	if msg.shed {
+		return
 	}
 	p = p[:min(len(p), max(0, limit-len(*to)))]
 	if *to == nil && h.f.fin && h.f.length <= 64<<10 && len(p) > 0 {
