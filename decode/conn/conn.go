@@ -36,6 +36,9 @@ type Conn struct {
 	bytes int        // in held
 	last  int        // direction of the last bytes of an opaque connection, -1 none
 
+	trace decode.Trace
+	gone  [2]uint64 // bytes of each direction that no decoder was given
+
 	exchanges uint32 // highest number given by h1
 	asked     asked  // the last request seen by h1
 }
@@ -73,6 +76,10 @@ func (c *Conn) Hint(h decode.Hint) {
 	}
 	c.hint.MidStream = c.hint.MidStream || h.MidStream
 }
+
+// SetTrace says whom to tell which bytes are not content. What is read as opaque is.
+// It must be called before the first Append.
+func (c *Conn) SetTrace(t decode.Trace) { c.trace = t }
 
 // Role returns the recorded process's side: as found in the bytes, else as
 // hinted, else [decode.RoleUnknown].
@@ -123,6 +130,7 @@ func (c *Conn) Gap(dst []decode.Message, g decode.Gap) []decode.Message {
 	case c.opaque:
 		dst = c.release(dst)
 		c.last = int(g.Dir)
+		c.gone[g.Dir] += g.Len
 		return append(dst, opaqueGap(g))
 	}
 	o := &c.first[g.Dir]

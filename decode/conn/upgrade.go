@@ -45,6 +45,11 @@ func (c *Conn) handOver(dst []decode.Message, from int) []decode.Message {
 		dst = c.become(dst, from)
 	}
 	for _, r := range c.h1.Rest() {
+		if c.after.h2 != nil {
+			for _, d := range [2]decode.Dir{decode.Write, decode.Read} {
+				c.after.h2.BeginAt(d, c.h1.Pos(d))
+			}
+		}
 		dst = c.after.feed(dst, r)
 	}
 	return dst
@@ -64,6 +69,7 @@ func (c *Conn) become(dst []decode.Message, from int) []decode.Message {
 		dst = slices.Delete(dst, at, at+1)
 		c.after.h2 = http2.New(c.clientDir(), c.lim)
 		c.after.h2.SetUpgraded(http2.Upgrade{Exchange: answer.Exchange, Head: c.asked.head, Settings: c.asked.settings, Response: &answer})
+		c.after.h2.SetTrace(c.trace, [2]uint64{})
 		c.h2 = c.after.h2
 	case "websocket":
 		m.Flags |= decode.Continued
@@ -75,6 +81,10 @@ func (c *Conn) become(dst []decode.Message, from int) []decode.Message {
 			c.after.tunnel, c.after.base = New(c.lim), c.exchanges
 			c.after.tunnel.depth = c.depth + 1
 			c.after.tunnel.Hint(decode.Hint{Role: c.role})
+			if c.trace != nil {
+				// HTTP/1 counts no further than where the tunnel begins.
+				c.after.tunnel.SetTrace(func(d decode.Dir, off, n uint64) { c.trace(d, c.h1.Pos(d)+off, n) })
+			}
 		}
 	}
 	return dst

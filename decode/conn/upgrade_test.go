@@ -210,3 +210,35 @@ func TestTunnelsKeepBytes(t *testing.T) {
 		}
 	}
 }
+
+// TestTraceInTunnel: heads inside a tunnel have their place in the whole stream.
+func TestTraceInTunnel(t *testing.T) {
+	c := New(decode.Limits{})
+	heads := map[decode.Dir][][2]uint64{}
+	c.SetTrace(func(d decode.Dir, off, n uint64) { heads[d] = append(heads[d], [2]uint64{off, off + n}) })
+	body := "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n"
+	steps := []decodetest.Step{
+		{Dir: w, Data: connect}, {Dir: r, Data: opened}, {Dir: w, Data: h1Get + h1Get},
+		{Dir: r, Data: body + "ab"}, {Dir: r, Gap: 4}, {Dir: r, Data: body + "abcdef"},
+	}
+	decodetest.Feed(c, steps, decodetest.Whole)
+	at := func(n ...int) (out [][2]uint64) {
+		for i := 0; i < len(n); i += 2 {
+			out = append(out, [2]uint64{uint64(n[i]), uint64(n[i+1])})
+		}
+		return out
+	}
+	k, get, o, b := len(connect), len(h1Get), len(opened), len(body)
+	want := map[decode.Dir][][2]uint64{w: at(0, k, k, k+get, k+get, k+2*get), r: at(0, o, o, o+b, o+b+6, o+2*b+6)}
+	for d := range want {
+		var got [][2]uint64
+		for _, h := range heads[d] {
+			if h[0] < h[1] {
+				got = append(got, h)
+			}
+		}
+		if fmt.Sprint(got) != fmt.Sprint(want[d]) {
+			t.Errorf("direction %d: heads at %v, want %v", d, got, want[d])
+		}
+	}
+}

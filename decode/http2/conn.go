@@ -19,6 +19,8 @@ type Conn struct {
 	kept    int  // body bytes kept for messages still open
 	joined  bool // frames were missed: a stream may have begun unseen
 
+	trace decode.Trace
+
 	// Valid during one call.
 	at     decode.At
 	start  int64
@@ -55,9 +57,26 @@ func (c *Conn) SetMidStream() {
 	}
 }
 
+// SetTrace says whom to tell which bytes are not content. Positions begin at pos,
+// by direction. Call it before the first Append.
+func (c *Conn) SetTrace(t decode.Trace, pos [2]uint64) {
+	c.trace = t
+	for d := range c.half {
+		c.half[d].pos = pos[d]
+	}
+}
+
+// BeginAt sets the position of a direction of which nothing has come.
+func (c *Conn) BeginAt(d decode.Dir, pos uint64) {
+	if h := &c.half[d]; !h.begun {
+		h.pos = pos
+	}
+}
+
 // Append decodes a chunk and appends the messages it completes to dst.
 func (c *Conn) Append(dst []decode.Message, ch decode.Chunk) []decode.Message {
 	c.begin(dst, ch.At, ch.Start)
+	c.half[ch.Dir].begun = true
 	c.feed(&c.half[ch.Dir], ch.Data)
 	return c.finish()
 }
@@ -67,7 +86,9 @@ func (c *Conn) Append(dst []decode.Message, ch decode.Chunk) []decode.Message {
 // frame boundary and forget that direction's HPACK table.
 func (c *Conn) Gap(dst []decode.Message, g decode.Gap) []decode.Message {
 	c.begin(dst, g.At, g.At.Time)
-	c.gap(&c.half[g.Dir], g)
+	h := &c.half[g.Dir]
+	c.gap(h, g)
+	h.begun, h.pos = true, h.pos+g.Len
 	return c.finish()
 }
 
