@@ -24,6 +24,8 @@ const (
 	opHint
 	opEnd
 	opNote
+	opShed
+	opExpire
 )
 
 // op is one step for one connection, or an item that concerns none (flow nil).

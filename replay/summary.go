@@ -17,6 +17,7 @@ type Summary struct {
 	Overlap     uint64 // bytes that came twice; the second copy was dropped
 	Late        uint64 // bytes that came after their connection's end and were dropped
 	Evicted     uint64 // connections given up because of Options.MaxConns
+	Shed        uint64 // times a connection lost the bodies it held because of Options.Budget
 	Malformed   uint64 // events that could not be understood
 	// Closed: there is a section and each ended with its END event. Without it
 	// the recording stopped in a way its recorder could not write down.

@@ -1,6 +1,10 @@
 package http1
 
-import "github.com/NoFear0411/spliff/decode"
+import (
+	"fmt"
+
+	"github.com/NoFear0411/spliff/decode"
+)
 
 // Kept returns how many bytes of bodies are held for messages that are not
 // complete, the memory set aside for them included.
@@ -29,4 +33,34 @@ func (c *Conn) Shed() {
 			s.note(decode.AnomalyBudget, "too many bodies were open at once")
 		}
 	}
+}
+
+// Expire tells that nothing came on the connection for longer than Limits.Idle
+// until at. Messages that are not complete are given up, and each request that
+// waits for its answer gets an empty response with Status 0 and the flag
+// Incomplete: whoever pairs messages then knows that it waits no more.
+func (c *Conn) Expire(dst []decode.Message, at decode.At) []decode.Message {
+	m := moment{at: at, start: at.Time}
+	why := fmt.Sprintf("nothing came for longer than %d s", c.limits.Idle/1e9)
+	if c.req.step == stepHold {
+		dst = c.req.release(dst, c.req.looksHTTP())
+	}
+	// The response in hand first: it has its own request.
+	for _, s := range [2]*stream{&c.resp, &c.req} {
+		switch s.step {
+		case stepLength, stepChunkLine, stepChunkData, stepChunkEnd, stepTrailer, stepClose:
+			s.note(decode.AnomalyIdle, why)
+			s.chunk.reset()
+			dst = s.giveUp(dst, m)
+		}
+	}
+	for _, p := range c.queue.list[c.queue.first:] {
+		dst = append(dst, decode.Message{
+			Kind: decode.Response, Dir: c.resp.dir, Flags: decode.Incomplete, Exchange: p.exchange, Proto: "HTTP/1.1",
+			Begin: m.start, HeadEnd: at, End: at,
+			Anomalies: []decode.Anomaly{{Kind: decode.AnomalyIdle, Dir: c.resp.dir, Detail: why}},
+		})
+	}
+	c.queue.drop(c.queue.len())
+	return dst
 }

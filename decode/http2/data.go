@@ -91,6 +91,7 @@ func (c *Conn) data(h *half, p []byte) {
 	if d.st == nil {
 		return
 	}
+	d.st.last = c.at.Time
 	o := &d.st.slot[d.slot]
 	if o.tunnel {
 		c.tunnelled(d.st, d.slot, h, p[:n])

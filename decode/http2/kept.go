@@ -1,6 +1,10 @@
 package http2
 
-import "github.com/NoFear0411/spliff/decode"
+import (
+	"fmt"
+
+	"github.com/NoFear0411/spliff/decode"
+)
 
 // Kept returns how many bytes of bodies are held for messages that are not
 // complete, the memory set aside for them included.
@@ -40,5 +44,40 @@ func (c *Conn) Shed() {
 			o.kept = 0
 			c.mark(o, c.dirOf(slot), decode.AnomalyBudget, "too many bodies were open at once")
 		}
+	}
+}
+
+// Expire tells that the connection has been silent until at, and gives up the
+// streams on which nothing came for longer than Limits.Idle.
+func (c *Conn) Expire(dst []decode.Message, at decode.At) []decode.Message {
+	c.begin(dst, at, at.Time)
+	c.expire()
+	return c.finish()
+}
+
+// sweep looks for idle streams beside busy ones. Going through all of them is
+// worth it only now and then: at most a quarter of the limit too late.
+func (c *Conn) sweep() {
+	now := c.at.Time
+	if c.lim.Idle <= 0 || now-c.swept <= c.lim.Idle/4 {
+		return
+	}
+	if c.swept != 0 {
+		c.expire()
+	}
+	c.swept = now
+}
+
+func (c *Conn) expire() {
+	if c.lim.Idle <= 0 {
+		return
+	}
+	for st := c.reg.oldest; st != nil; {
+		next := st.next
+		if c.at.Time-st.last > c.lim.Idle {
+			c.abandon(st, 0, decode.AnomalyIdle, fmt.Sprintf("nothing came on it for longer than %d s", c.lim.Idle/1e9))
+			c.joined = true // what still comes on it has no known beginning
+		}
+		st = next
 	}
 }

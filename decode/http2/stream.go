@@ -42,6 +42,7 @@ const noLength = -1
 type stream struct {
 	id       uint32
 	exchange uint32
+	last     int64 // time of its last frame
 	slot     [2]open
 	head     bool   // the request's method is HEAD
 	connect  bool   // … is CONNECT
@@ -83,7 +84,7 @@ func (c *Conn) open(id uint32) *stream {
 		r.free, st.next = st.next, nil // remove left the rest zero
 	}
 	r.exchanges++
-	st.id, st.exchange = id, r.exchanges
+	st.id, st.exchange, st.last = id, r.exchanges, c.at.Time
 	for i := range st.slot {
 		st.slot[i].length = noLength
 	}
