@@ -2,6 +2,8 @@ package export
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -12,6 +14,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/NoFear0411/spliff/decode"
+	"github.com/NoFear0411/spliff/decode/content"
+	"github.com/NoFear0411/spliff/decode/grpc"
 	"github.com/NoFear0411/spliff/replay"
 )
 
@@ -25,7 +29,8 @@ type JSONOptions struct {
 }
 
 // jsonLines reuses one buffer: a line is written with one Write, so that lines
-// of a pipe that is cut are whole up to the last.
+// of a pipe that is cut are whole up to the last. Only large bodies are written in
+// pieces.
 type jsonLines struct {
 	w   io.Writer
 	o   JSONOptions
@@ -50,11 +55,12 @@ func (j *jsonLines) Item(it *replay.Item) error {
 		return j.err
 	}
 	line := jsonExchangeOf(it.Exchange, j.o)
+	bulk := line.bulks()
 	if err := j.enc.Encode(line); err != nil {
 		j.err = fmt.Errorf("encode exchange %d: %w", it.Exchange.ID, err)
 		return j.err
 	}
-	_, j.err = j.w.Write(inert(j.buf.Bytes()))
+	j.err = writeBulks(j.w, inert(j.buf.Bytes()), bulk)
 	j.buf.Reset()
 	// One large body must not be paid for ever after.
 	if j.buf.Cap() > 1<<20 {
@@ -210,8 +216,16 @@ type jsonReq struct {
 type jsonResp struct {
 	Status  int           `json:"status"`
 	Reason  wild          `json:"reason,omitempty"`
+	GRPC    *jsonGRPC     `json:"grpc,omitempty"`
 	Interim []jsonInterim `json:"interim,omitempty"`
 	jsonMessage
+}
+
+// jsonGRPC is the result of a call, from its trailers.
+type jsonGRPC struct {
+	Status  wild `json:"status"` // as sent; a number, by the specification
+	Name    wild `json:"name,omitempty"`
+	Message wild `json:"message,omitempty"` // percent-decoded
 }
 
 // jsonInterim is a 1xx response (RFC 9110 §15.2), which has no body.
@@ -227,22 +241,28 @@ type jsonMessage struct {
 	Header    []jsonField   `json:"header"`
 	Trailer   []jsonField   `json:"trailer,omitempty"`
 	Size      uint64        `json:"size"`
+	SHA256    string        `json:"sha256,omitempty"`   // of the body as sent
+	Messages  uint64        `json:"messages,omitempty"` // inside the body
 	Lost      uint64        `json:"lost,omitempty"`
 	Gaps      []jsonSpan    `json:"gaps,omitempty"`
 	Body      *jsonBody     `json:"body,omitempty"`
 	Anomalies []jsonAnomaly `json:"anomalies,omitempty"`
 }
 
-// jsonBody has Text or Base64, one of the two, even when it is empty.
+// jsonBody has Text or Base64, one of the two, even when it is empty, and both
+// where the text is in another character set.
 type jsonBody struct {
 	Size   int    `json:"size"` // bytes here, decoded
 	Coding []wild `json:"coding,omitempty"`
 	// Decoded: the codings were removed, as far as Error allowed.
-	Decoded bool    `json:"decoded,omitempty"`
-	Cut     bool    `json:"cut,omitempty"`
-	Error   string  `json:"error,omitempty"`
-	Text    *string `json:"text,omitempty"`
-	Base64  []byte  `json:"base64,omitempty"`
+	Decoded bool   `json:"decoded,omitempty"`
+	SHA256  string `json:"sha256,omitempty"` // of the decoded body, when that is whole
+	Cut     bool   `json:"cut,omitempty"`
+	Error   string `json:"error,omitempty"`
+	// Charset: Text was converted from it, and Base64 is there too.
+	Charset string    `json:"charset,omitempty"`
+	Text    *jsonBulk `json:"text,omitempty"`
+	Base64  *jsonBulk `json:"base64,omitempty"`
 }
 
 // jsonAnomaly is one thing that was wrong. Dir is seen from the recorded process,
@@ -314,6 +334,9 @@ func jsonExchangeOf(x *replay.Exchange, o JSONOptions) *jsonExchange {
 	}
 	if m := x.Response; m != nil {
 		j.Resp = &jsonResp{Status: m.Status, Reason: wild(m.Reason), jsonMessage: jsonMessageOf(m, o)}
+		if s, ok := grpc.StatusOf(m); ok {
+			j.Resp.GRPC = &jsonGRPC{wild(s.Code), wild(s.Name), wild(s.Message)}
+		}
 		for _, i := range m.Interim {
 			j.Resp.Interim = append(j.Resp.Interim, jsonInterim{i.Status, jsonFields(i.Header)})
 		}
@@ -381,7 +404,10 @@ func jsonFields(fs []decode.Field) []jsonField {
 // encoded.
 func jsonMessageOf(m *decode.Message, o JSONOptions) jsonMessage {
 	b := &m.Body
-	j := jsonMessage{Proto: wild(m.Proto), Header: jsonFields(m.Header), Size: b.Size, Lost: b.Lost}
+	j := jsonMessage{Proto: wild(m.Proto), Header: jsonFields(m.Header), Size: b.Size, Lost: b.Lost, Messages: m.Inners}
+	if b.SHA256 != nil {
+		j.SHA256 = hex.EncodeToString(b.SHA256)
+	}
 	if len(m.Trailer) > 0 {
 		j.Trailer = jsonFields(m.Trailer)
 	}
@@ -396,21 +422,29 @@ func jsonMessageOf(m *decode.Message, o JSONOptions) jsonMessage {
 		j.Anomalies = append(j.Anomalies, jsonAnomaly{a.Kind, dir, wild(a.Detail)})
 	}
 	if b.Size > 0 && !o.NoBodies {
-		j.Body = jsonBodyOf(b)
+		j.Body = jsonBodyOf(m)
 	}
 	return j
 }
 
 // jsonBodyOf gives the decoded bytes if there are any. Text is chosen by the
 // bytes alone: a Content-Type may lie, and base64 always survives.
-func jsonBodyOf(b *decode.Body) *jsonBody {
+func jsonBodyOf(m *decode.Message) *jsonBody {
+	b := &m.Body
 	data := contentOf(b)
 	j := &jsonBody{Size: len(data), Coding: wilds(b.Codings), Decoded: decoded(b), Cut: b.Cut || b.ContentCut, Error: b.ContentErr}
+	// Only where the body was hashed as sent: then it is whole, and hashes are wanted.
+	if j.Decoded && !j.Cut && j.Error == "" && b.SHA256 != nil {
+		sum := sha256.Sum256(data)
+		j.SHA256 = hex.EncodeToString(sum[:])
+	}
 	if utf8.Valid(data) {
-		text := string(data)
-		j.Text = &text
-	} else {
-		j.Base64 = data
+		j.Text = &jsonBulk{data: data}
+		return j
+	}
+	j.Base64 = &jsonBulk{data: data, binary: true}
+	if text, charset, ok := content.Text(data, header(m, "content-type")); ok && len(data) < bulkMin {
+		j.Text, j.Charset = &jsonBulk{data: text}, charset
 	}
 	return j
 }
