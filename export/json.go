@@ -2,7 +2,6 @@ package export
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -14,7 +13,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/NoFear0411/spliff/decode"
-	"github.com/NoFear0411/spliff/decode/content"
 	"github.com/NoFear0411/spliff/decode/grpc"
 	"github.com/NoFear0411/spliff/replay"
 )
@@ -153,14 +151,6 @@ func (s seconds) MarshalJSON() ([]byte, error) {
 	return []byte(strings.TrimSuffix(strings.TrimRight(text, "0"), ".")), nil
 }
 
-// elapsed leaves out what is not known.
-func elapsed(ns int64) *seconds {
-	if ns < 0 {
-		return nil
-	}
-	return (*seconds)(&ns)
-}
-
 // jsonField is a pair; a third element marks a field HPACK could not give back.
 type jsonField []wild
 
@@ -221,13 +211,6 @@ type jsonResp struct {
 	jsonMessage
 }
 
-// jsonGRPC is the result of a call, from its trailers.
-type jsonGRPC struct {
-	Status  wild `json:"status"` // as sent; a number, by the specification
-	Name    wild `json:"name,omitempty"`
-	Message wild `json:"message,omitempty"` // percent-decoded
-}
-
 // jsonInterim is a 1xx response (RFC 9110 §15.2), which has no body.
 type jsonInterim struct {
 	Status int         `json:"status"`
@@ -247,22 +230,6 @@ type jsonMessage struct {
 	Gaps      []jsonSpan    `json:"gaps,omitempty"`
 	Body      *jsonBody     `json:"body,omitempty"`
 	Anomalies []jsonAnomaly `json:"anomalies,omitempty"`
-}
-
-// jsonBody has Text or Base64, one of the two, even when it is empty, and both
-// where the text is in another character set.
-type jsonBody struct {
-	Size   int    `json:"size"` // bytes here, decoded
-	Coding []wild `json:"coding,omitempty"`
-	// Decoded: the codings were removed, as far as Error allowed.
-	Decoded bool   `json:"decoded,omitempty"`
-	SHA256  string `json:"sha256,omitempty"` // of the decoded body, when that is whole
-	Cut     bool   `json:"cut,omitempty"`
-	Error   string `json:"error,omitempty"`
-	// Charset: Text was converted from it, and Base64 is there too.
-	Charset string    `json:"charset,omitempty"`
-	Text    *jsonBulk `json:"text,omitempty"`
-	Base64  *jsonBulk `json:"base64,omitempty"`
 }
 
 // jsonAnomaly is one thing that was wrong. Dir is seen from the recorded process,
@@ -423,28 +390,6 @@ func jsonMessageOf(m *decode.Message, o JSONOptions) jsonMessage {
 	}
 	if b.Size > 0 && !o.NoBodies {
 		j.Body = jsonBodyOf(m)
-	}
-	return j
-}
-
-// jsonBodyOf gives the decoded bytes if there are any. Text is chosen by the
-// bytes alone: a Content-Type may lie, and base64 always survives.
-func jsonBodyOf(m *decode.Message) *jsonBody {
-	b := &m.Body
-	data := contentOf(b)
-	j := &jsonBody{Size: len(data), Coding: wilds(b.Codings), Decoded: decoded(b), Cut: b.Cut || b.ContentCut, Error: b.ContentErr}
-	// Only where the body was hashed as sent: then it is whole, and hashes are wanted.
-	if j.Decoded && !j.Cut && j.Error == "" && b.SHA256 != nil {
-		sum := sha256.Sum256(data)
-		j.SHA256 = hex.EncodeToString(sum[:])
-	}
-	if utf8.Valid(data) {
-		j.Text = &jsonBulk{data: data}
-		return j
-	}
-	j.Base64 = &jsonBulk{data: data, binary: true}
-	if text, charset, ok := content.Text(data, header(m, "content-type")); ok && len(data) < bulkMin {
-		j.Text, j.Charset = &jsonBulk{data: text}, charset
 	}
 	return j
 }

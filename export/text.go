@@ -15,6 +15,7 @@ type TextOptions struct {
 	Bodies     bool // print bodies, binary ones as the start of a hexdump
 	Hex        bool // print bodies as hexdump, with their file signature
 	Compact    bool // one line a message
+	Pretty     bool // lay JSON bodies out anew, for a terminal
 	Latency    bool // print how long messages took
 	Handshakes bool // print TLS handshakes
 	Color      bool
@@ -34,12 +35,12 @@ type text struct {
 	err   error
 }
 
-// NewText returns the sink of the live view and of replay. What it writes for
-// an item depends on the items alone, and each item is one Write.
+// NewText returns the sink of the live view and of replay. What it writes for an
+// item depends on the items alone; it is one Write, unless its body is large.
 func NewText(w io.Writer, o TextOptions) Sink {
 	// One line a message leaves no room for a body; a hexdump shows one.
 	o.Bodies = (o.Bodies || o.Hex) && !o.Compact
-	return &text{w: w, o: o, s: screen{color: o.Color, ascii: o.ASCII}, zone: time.UTC}
+	return &text{w: w, o: o, s: screen{color: o.Color, ascii: o.ASCII, w: w}, zone: time.UTC}
 }
 
 // Item implements [Sink].
@@ -180,6 +181,7 @@ func (t *text) tail(c *replay.Conn, m *decode.Message, from int64, response bool
 		s.captured(c.ALPN)
 	}
 	if response {
+		s.grpcTail(m)
 		ctype := header(m, "content-type")
 		if ctype != "" {
 			s.own(" ")
@@ -257,7 +259,7 @@ func (t *text) rest(m *decode.Message) {
 		s.own("\n")
 	}
 	if t.o.Bodies {
-		s.body(m, t.o.Hex)
+		s.body(m, &t.o)
 	}
 	s.trailer(m)
 }
@@ -310,14 +312,6 @@ func (t *text) opaque(it *replay.Item, m *decode.Message) {
 		s.warn(w, "  ")
 	}
 	s.own("\n")
-}
-
-func (s *screen) direction(d decode.Dir) {
-	if d == decode.Read {
-		s.own("READ")
-	} else {
-		s.own("WRITE")
-	}
 }
 
 // notice prints what befell a connection rather than one of its messages.

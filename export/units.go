@@ -1,6 +1,10 @@
 package export
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/NoFear0411/spliff/decode"
+)
 
 // timeFormat is RFC 3339 with all nine digits, so that times sort as text.
 const timeFormat = "2006-01-02T15:04:05.000000000Z07:00"
@@ -60,4 +64,13 @@ func (s *screen) size(n uint64) {
 		format = "%.0f%ciB"
 	}
 	s.buf = fmt.Appendf(s.buf, format, v, "KMGTPE"[unit])
+}
+
+// direction names a direction as the seed did.
+func (s *screen) direction(d decode.Dir) {
+	if d == decode.Read {
+		s.own("READ")
+	} else {
+		s.own("WRITE")
+	}
 }

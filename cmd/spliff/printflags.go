@@ -144,5 +144,6 @@ func (f *textFlags) text(e *env) (export.TextOptions, error) {
 		Handshakes: f.handshakes,
 		Color:      colour,
 		ASCII:      e.ascii(),
+		Pretty:     e.terminal(e.stdout),
 	}, err
 }

@@ -2,12 +2,55 @@ package export
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
 	"unicode/utf8"
+
+	"github.com/NoFear0411/spliff/decode"
+	"github.com/NoFear0411/spliff/decode/content"
 )
+
+// jsonBody has Text or Base64, one of the two, even when it is empty, and both
+// where the text is in another character set.
+type jsonBody struct {
+	Size   int    `json:"size"` // bytes here, decoded
+	Coding []wild `json:"coding,omitempty"`
+	// Decoded: the codings were removed, as far as Error allowed.
+	Decoded bool   `json:"decoded,omitempty"`
+	SHA256  string `json:"sha256,omitempty"` // of the decoded body, when that is whole
+	Cut     bool   `json:"cut,omitempty"`
+	Error   string `json:"error,omitempty"`
+	// Charset: Text was converted from it, and Base64 is there too.
+	Charset string    `json:"charset,omitempty"`
+	Text    *jsonBulk `json:"text,omitempty"`
+	Base64  *jsonBulk `json:"base64,omitempty"`
+}
+
+// jsonBodyOf gives the decoded bytes if there are any. Text is chosen by the
+// bytes alone: a Content-Type may lie, and base64 always survives.
+func jsonBodyOf(m *decode.Message) *jsonBody {
+	b := &m.Body
+	data := contentOf(b)
+	j := &jsonBody{Size: len(data), Coding: wilds(b.Codings), Decoded: decoded(b), Cut: b.Cut || b.ContentCut, Error: b.ContentErr}
+	// Only where the body was hashed as sent: then it is whole, and hashes are wanted.
+	if j.Decoded && !j.Cut && j.Error == "" && b.SHA256 != nil {
+		sum := sha256.Sum256(data)
+		j.SHA256 = hex.EncodeToString(sum[:])
+	}
+	if utf8.Valid(data) {
+		j.Text = &jsonBulk{data: data}
+		return j
+	}
+	j.Base64 = &jsonBulk{data: data, binary: true}
+	if text, charset, ok := content.Text(data, header(m, "content-type")); ok && len(data) < bulkMin {
+		j.Text, j.Charset = &jsonBulk{data: text}, charset
+	}
+	return j
+}
 
 // bulkMin is the length from which a body is written in pieces. Encoded, a byte
 // may take six: a line of two bodies would otherwise be held several times over.
@@ -118,4 +161,12 @@ func (b *jsonBulk) write(w io.Writer) error {
 	}
 	_, err := w.Write(quote)
 	return err
+}
+
+// elapsed leaves out what is not known.
+func elapsed(ns int64) *seconds {
+	if ns < 0 {
+		return nil
+	}
+	return (*seconds)(&ns)
 }
