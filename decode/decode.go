@@ -174,7 +174,8 @@ type Limits struct {
 	Content int
 	// Inner is the most bytes kept of one message inside an exchange, never more
 	// than Body. Negative makes no such messages at all. A length prefix may promise
-	// 4 GiB.
+	// 4 GiB. An HTTP/2 connection may hold this much of each open stream; Shed of
+	// its decoder drops it.
 	Inner int
 	// Idle is for how long, in nanoseconds of event time, a stream may wait for its
 	// next byte before it is given up. Negative is for ever. Requests that nobody

@@ -30,8 +30,6 @@ func (c *Conn) Shed() {
 			o := &st.slot[slot]
 			if o.tap != nil {
 				o.tap.Shed()
-				c.kept -= o.held - o.tap.Kept()
-				o.held = o.tap.Kept()
 			}
 			if o.m.Body.Data == nil || o.tunnel {
 				continue

@@ -31,7 +31,6 @@ type open struct {
 	tap        tap.Tap // reads the body as it comes; nearly always nil
 	tapLost    int     // half.losses that the tap was told of
 	tapUnsized bool    // it was told of unsized
-	held       int     // bytes of the tap counted in Conn.kept
 }
 
 // noLength is the length of a message that declares none; 0 is a length.

@@ -15,8 +15,9 @@ func (c *Conn) openTap(h *half, o *open) {
 	}
 }
 
-// tapped gives body bytes to the tap. What the tap holds counts as kept of the
-// connection: thousands of streams must not multiply its limit.
+// tapped gives body bytes to the tap. A connection's taps together hold at most
+// Limits.Streams times Limits.Inner; what that is at a time depends on how bytes
+// are cut, so no decision here may: whoever feeds the connection has Kept and Shed.
 func (c *Conn) tapped(h *half, o *open, p []byte) {
 	if o.tapLost != h.losses || o.unsized && !o.tapUnsized {
 		// Whole frames of this stream may be missing: nobody knows.
@@ -24,20 +25,10 @@ func (c *Conn) tapped(h *half, o *open, p []byte) {
 		c.out = o.tap.Gap(c.out, decode.Gap{Dir: h.dir, At: c.at})
 	}
 	c.out = o.tap.Append(c.out, decode.Chunk{Dir: h.dir, At: c.at, Start: c.start, Data: p})
-	n := o.tap.Kept()
-	c.kept += n - o.held
-	if o.held = n; n > 0 && c.kept > 2*max(0, c.lim.Body) {
-		o.tap.Shed()
-		n = o.tap.Kept()
-		c.kept += n - o.held
-		o.held = n
-	}
 }
 
 // endTap ends the reading of what is inside the body.
 func (c *Conn) endTap(o *open) {
-	c.kept -= o.held
-	o.held = 0
 	var odd []decode.Anomaly
 	c.out, odd = o.tap.End(c.out, &o.m, c.at)
 	o.tap = nil

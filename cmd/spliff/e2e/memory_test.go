@@ -7,10 +7,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 
+	"github.com/NoFear0411/spliff/decode/decodetest"
 	"github.com/NoFear0411/spliff/format"
 )
 
@@ -100,4 +102,39 @@ func TestMemory(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestHostileBounds reads each case of the hostile corpus as a session, bodies
+// decoded, within the memory and time that the case allows.
+func TestHostileBounds(t *testing.T) {
+	ran, most := 0, int64(0)
+	for _, h := range decodetest.ReadHostile(t) {
+		rss, err := strconv.ParseInt(h.Keys["max_rss_mb"], 10, 64)
+		if err != nil {
+			continue
+		}
+		seconds, err := strconv.ParseFloat(h.Keys["max_seconds"], 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ran++
+		t.Run(h.Name, func(t *testing.T) {
+			dir := filepath.Join(decodetest.Corpus(t, "hostile"), h.Name)
+			file := filepath.Join(t.TempDir(), "h.spl")
+			must(t, spliff, "import", "-f", "raw", filepath.Join(dir, "c2s.bin"), filepath.Join(dir, "s2c.bin"), "-o", file)
+			for _, args := range [][]string{{"show", "--json", file}, {"replay", "-b", file}} {
+				cmd := exec.Command(spliff, args...)
+				if err := cmd.Run(); err != nil && cmd.ProcessState.ExitCode() != 4 {
+					t.Fatalf("%v: %v", args, err)
+				}
+				mib := cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss >> 10
+				took := cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
+				most = max(most, mib)
+				if mib > rss || took.Seconds() > seconds {
+					t.Errorf("%s: %d MiB and %v of CPU, at most %d and %v s are allowed", args[0], mib, took, rss, seconds)
+				}
+			}
+		})
+	}
+	t.Logf("%d cases, at most %d MiB", ran, most)
 }
