@@ -44,6 +44,13 @@ type Gap struct {
 	Known bool
 }
 
+// Trace is told which bytes of a connection are not content: message heads and
+// trailers, chunk sizes, and all of HTTP/2 but what DATA frames carry. Offsets count
+// the bytes of a direction from the first one given to the decoder, lost ones
+// included. Of one direction they ascend and do not overlap. With n 0 it is told of
+// a place where the content of one message ends.
+type Trace func(d Dir, off, n uint64)
+
 // Hint is what is known of a connection from outside its bytes. A decoder must
 // cope with every field being absent, and prefers the bytes when they disagree.
 type Hint struct {

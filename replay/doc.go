@@ -19,6 +19,8 @@
 // hold most lose theirs. Both are decided by the goroutine that pushes, so neither
 // depends on the workers.
 //
+// [Heads] uses the same engine to tell message heads from content.
+//
 // The package does not parse HTTP (package decode does), does not read or write
 // files, does not render, and never looks at a clock: every time it passes on
 // is the time of an event.

@@ -78,9 +78,11 @@ type Engine struct {
 	sink     func(*Item) error
 	sum      Summary
 	nextID   uint64
-	last     int64 // latest wall time of this section
-	openSec  bool  // events came since the last END
-	unclosed bool  // a section was followed by another without an END
+	opened   uint64 // flows
+	last     int64  // latest wall time of this section
+	joined   bool   // the first file of the session is not there
+	openSec  bool   // events came since the last END
+	unclosed bool   // a section was followed by another without an END
 	closed   bool
 	err      error // first error of the sink, sticky
 }
@@ -194,6 +196,8 @@ func (e *Engine) pushData(ev *format.Event) error {
 	e.spend(len(ev.Payload))
 	data, off := ev.Payload, ev.Offset
 	switch want := f.next[dir]; {
+	case want == 0 && f.joined:
+		f.state.start[dir] = off // what was before is in another file
 	case off > want:
 		e.gap(f, dir, off-want)
 	case off < want:
@@ -265,10 +269,17 @@ func (e *Engine) open(ev *format.Event, c format.Conn) *flow {
 	}
 	e.sum.Conns++
 	snap := &Conn{Conn: c, ID: ev.Conn, Proc: e.table.proc(c.PID, nil), Role: roleOf(c.Role), First: e.now}
-	f := &flow{snap: snap, guessed: ev.Type != format.TypeConn, state: &flowState{shard: int(ev.Conn)}}
+	e.opened++
+	// A connection that is only repeated began in a file that is not there.
+	joined := e.joined && (ev.Type != format.TypeConn || ev.Flags&format.FlagRepeat != 0)
+	if joined {
+		snap.MidStream = true
+	}
+	f := &flow{snap: snap, guessed: ev.Type != format.TypeConn, joined: joined, state: &flowState{shard: int(ev.Conn), serial: e.opened}}
 	if p, ok := e.table.past[ev.Conn]; ok {
 		if p.evicted {
 			f.next = p.next
+			f.state.start = p.next
 			e.sum.Conns-- // the same connection again
 		}
 		e.table.forget(ev.Conn)
@@ -321,7 +332,7 @@ func (e *Engine) pushConnEnd(ev *format.Event) error {
 	e.refresh(f, ev.Probe)
 	// In a fixed order, and before the end: a gap may complete a message.
 	for _, d := range [2]decode.Dir{decode.Write, decode.Read} {
-		if n := count[d]; n > f.next[d] {
+		if n := count[d]; n > f.next[d] && (f.next[d] > 0 || !f.joined) {
 			e.gap(f, d, n-f.next[d])
 			f.next[d] = n
 		}

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/NoFear0411/spliff/decode"
+	"github.com/NoFear0411/spliff/decode/conn"
 	"github.com/NoFear0411/spliff/format"
 )
 
@@ -20,12 +21,16 @@ type flowConfig struct {
 	limits decode.Limits
 	data   bool
 	make   func(decode.Limits) decoder
+	trace  func(flow uint64, dir decode.Dir, off, n uint64) // nil: nobody asks
 }
 
 // flowState is the decoding state of one connection. Only the worker of its
 // shard touches it, and ops reach it in event order.
 type flowState struct {
-	shard int
+	shard  int
+	serial uint64    // number of the flow
+	start  [2]uint64 // stream offsets at which it begins
+
 	dec   decoder
 	msgs  []decode.Message // scratch
 	pairs pairs
@@ -46,6 +51,9 @@ func (f *flowState) run(cfg *flowConfig, o *op, data []byte, out []*Item) []*Ite
 	// goroutine that all others wait for.
 	if f.dec == nil {
 		f.dec = cfg.make(cfg.limits)
+		if d, ok := f.dec.(*conn.Conn); ok && cfg.trace != nil {
+			d.SetTrace(func(d decode.Dir, off, n uint64) { cfg.trace(f.serial, d, f.start[d]+off, n) })
+		}
 	}
 	at := decode.At{Seq: o.seq, Time: o.time}
 	f.msgs = f.msgs[:0]

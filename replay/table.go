@@ -20,6 +20,7 @@ type flow struct {
 	snap       *Conn     // immutable; replaced when something changes
 	next       [2]uint64 // stream offset expected next, by decode.Dir
 	guessed    bool      // no CONN event described it
+	joined     bool      // it began in a file of the session that is not there
 	state      *flowState
 	last       int64 // wall time of its last bytes
 	isIdle     bool  // its decoder was told

@@ -101,6 +101,9 @@ func (in *input) verdict(e *env, sum replay.Summary, toEnd bool) error {
 	if toEnd && !sum.Closed {
 		e.say("spliff: %s: the recording was not closed in order: it is still running, was killed, or the file is cut", in.name)
 	}
+	if toEnd && sum.Next != 0 {
+		e.say("spliff: %s: the session goes on in its file %d", in.name, sum.Next)
+	}
 	if len(broken) > 0 || len(damage) > 0 || toEnd && !sum.Closed {
 		return exitError{code: exitDamaged}
 	}
@@ -147,6 +150,7 @@ func losses(sum replay.Summary) []string {
 		}
 	}
 	add(sum.Gaps, "%s missing in %s, marked where they are", count(sum.LostBytes, "byte"), count(sum.Gaps, "gap"))
+	add(sum.Edited, "%s were left out on purpose when the session was edited", count(sum.Edited, "byte"))
 	if sum.Gaps == 0 {
 		add(sum.Drops, "the recorder counted %s of something it could not record (replay shows them)", count(sum.Drops, "loss"))
 	}

@@ -23,8 +23,7 @@ type fileFlags struct {
 	keep          int
 	maxSize       fileSize
 	sync          string
-	encryptTo     []string
-	recipients    []string // files of them
+	recipientFlags
 }
 
 // register adds the flags to fs.
@@ -36,8 +35,7 @@ func (f *fileFlags) register(fs *pflag.FlagSet) {
 	fs.IntVar(&f.keep, "keep", 0, "with --rotate: keep the newest `N` files, delete older ones")
 	fs.Var(&f.maxSize, "max-size", "end the recording when this much has been written, in all files")
 	fs.StringVar(&f.sync, "sync", disk.SyncInterval.String(), "make it survive a power failure: `POLICY` none, interval (each second) or chunk (each write)")
-	fs.StringArrayVar(&f.encryptTo, "encrypt-to", nil, "encrypt to this `RECIPIENT`: age1… or an SSH public key (repeatable)")
-	fs.StringArrayVar(&f.recipients, "recipients-file", nil, "encrypt to the recipients in this `FILE` (repeatable)")
+	f.recipientFlags.register(fs)
 }
 
 // check refuses flags that contradict each other. changed tells whether a flag was
@@ -68,7 +66,10 @@ func (f *fileFlags) check(changed func(string) bool) error {
 	if err := f.checkAppend(); err != nil {
 		return err
 	}
-	return f.checkName(toFile)
+	if !toFile {
+		return nil
+	}
+	return f.checkName(f.out)
 }
 
 func (f *fileFlags) checkAppend() error {
@@ -85,24 +86,6 @@ func (f *fileFlags) checkAppend() error {
 	}
 	return nil
 }
-
-// checkName holds names to what they promise: what ends in .age is encrypted, and
-// only that. Nothing is written under a name that was not given.
-func (f *fileFlags) checkName(toFile bool) error {
-	switch {
-	case !toFile:
-		return nil
-	case f.encrypted() && !encryptedName(f.out):
-		return usagef("the name of an encrypted session ends in .age: give -o %s.age", f.out)
-	case !f.encrypted() && encryptedName(f.out):
-		return usagef("%s would not be encrypted: give --encrypt-to, or a name without .age", f.out)
-	}
-	return nil
-}
-
-func encryptedName(name string) bool { return strings.HasSuffix(name, ".age") }
-
-func (f *fileFlags) encrypted() bool { return len(f.encryptTo)+len(f.recipients) > 0 }
 
 // open makes the place of the session, nil if none is written. What cannot be
 // encrypted to is an error here, before anything is attached or made.
@@ -151,36 +134,6 @@ func (f *fileFlags) writer(store *disk.Store) format.WriterOptions {
 		o.Block = sealed.Block
 	}
 	return o
-}
-
-// keys reads the recipients.
-func (f *fileFlags) keys() ([]sealed.Recipient, error) {
-	var keys []sealed.Recipient
-	for _, s := range f.encryptTo {
-		key, err := sealed.ParseRecipient(s)
-		if err != nil {
-			return nil, usagef("--encrypt-to: %w", err)
-		}
-		keys = append(keys, key)
-	}
-	for _, name := range f.recipients {
-		file, err := os.Open(name)
-		if err != nil {
-			return nil, err
-		}
-		more, err := sealed.ParseRecipients(file)
-		file.Close()
-		if err != nil {
-			return nil, fmt.Errorf("read recipients %s: %w", name, err)
-		}
-		keys = append(keys, more...)
-	}
-	if len(keys) > 0 {
-		if err := sealed.Check(keys); err != nil {
-			return nil, usagef("%w", err)
-		}
-	}
-	return keys, nil
 }
 
 // appendSession opens name for one more section, if it is a session in order: what

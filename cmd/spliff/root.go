@@ -13,9 +13,12 @@ is decrypted, and shows it as HTTP.
   sudo spliff record -o a.spl -- curl https://example.com/   record one command
   spliff show a.spl                                          list its exchanges
   spliff export a.spl -f pcapng -o a.pcapng                  open it in Wireshark
+  spliff info --verify a.spl                                 what it is, and that it is whole
+  spliff edit a.spl -o b.spl --from 15:12 --drop-bodies      a part of it, to show somebody
 
-Commands: record, show, replay, export, import, version. "spliff help COMMAND" has more,
-"spliff help exit-codes" and "spliff help environment" say the rest.
+Commands: record, show, replay, info, export, import, edit, recover,
+version. "spliff help COMMAND" has more, "spliff help exit-codes" and "spliff help
+environment" say the rest.
 `
 
 // newRootCmd builds the command tree on e.
@@ -46,8 +49,10 @@ func newRootCmd(e *env) *cobra.Command {
 		&cobra.Group{ID: "record", Title: "Record:"},
 		&cobra.Group{ID: "look", Title: "Look:"},
 		&cobra.Group{ID: "share", Title: "Share:"},
+		&cobra.Group{ID: "care", Title: "Take care of files:"},
 	)
-	root.AddCommand(newRecordCmd(e), newShowCmd(e), newReplayCmd(e), newExportCmd(e), newImportCmd(e), newVersionCmd())
+	root.AddCommand(newRecordCmd(e), newShowCmd(e), newReplayCmd(e), newInfoCmd(e),
+		newExportCmd(e), newImportCmd(e), newEditCmd(e), newRecoverCmd(e), newVersionCmd())
 	root.AddCommand(helpTopics()...)
 	return root
 }
@@ -72,6 +77,21 @@ func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
 		}
 		return nil
 	}
+}
+
+// someSessions is the argument check of commands that read one session or more.
+func someSessions(_ *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return usagef("no session given: name a file, or - for standard input")
+	}
+	seen := false
+	for _, a := range args {
+		if a == stdio && seen {
+			return usagef("standard input can be read once")
+		}
+		seen = seen || a == stdio
+	}
+	return nil
 }
 
 // oneSession is the argument check of commands that read exactly one session.

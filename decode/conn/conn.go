@@ -34,6 +34,9 @@ type Conn struct {
 	bytes int        // in held
 	last  int        // direction of the last bytes of an opaque connection, -1 none
 
+	trace decode.Trace
+	gone  [2]uint64 // bytes of each direction that no decoder was given
+
 	exchanges uint32 // highest number given by h1
 	head      bool   // the last request seen by h1 was HEAD
 }
@@ -71,6 +74,10 @@ func (c *Conn) Hint(h decode.Hint) {
 	}
 	c.hint.MidStream = c.hint.MidStream || h.MidStream
 }
+
+// SetTrace says whom to tell which bytes are not content. What is read as opaque is.
+// It must be called before the first Append.
+func (c *Conn) SetTrace(t decode.Trace) { c.trace = t }
 
 // Role returns the recorded process's side: as found in the bytes, else as
 // hinted, else [decode.RoleUnknown].
@@ -121,6 +128,7 @@ func (c *Conn) Gap(dst []decode.Message, g decode.Gap) []decode.Message {
 	case c.opaque:
 		dst = c.release(dst)
 		c.last = int(g.Dir)
+		c.gone[g.Dir] += g.Len
 		return append(dst, opaqueGap(g))
 	}
 	o := &c.first[g.Dir]
@@ -170,6 +178,9 @@ func (c *Conn) pass(dst []decode.Message, ch decode.Chunk) []decode.Message {
 
 func (c *Conn) passGap(dst []decode.Message, g decode.Gap) []decode.Message {
 	if c.h2 != nil {
+		if c.h1 != nil {
+			c.h2.BeginAt(g.Dir, c.h1.Pos(g.Dir))
+		}
 		return c.h2.Gap(dst, g)
 	}
 	from := len(dst)
@@ -196,8 +207,10 @@ func (c *Conn) handOver(dst []decode.Message) []decode.Message {
 	if c.h2 == nil {
 		c.h2 = http2.New(c.clientDir(), c.lim)
 		c.h2.SetUpgraded(c.exchanges, c.head)
+		c.h2.SetTrace(c.trace, [2]uint64{})
 	}
 	for _, ch := range c.h1.Rest() {
+		c.h2.BeginAt(ch.Dir, c.h1.Pos(ch.Dir))
 		dst = c.h2.Append(dst, ch)
 	}
 	return dst

@@ -127,6 +127,7 @@ func (c *Conn) useH2(dst []decode.Message, client decode.Dir, late bool) []decod
 	if late {
 		c.h2.SetMidStream()
 	}
+	c.h2.SetTrace(c.trace, c.gone)
 	return c.replay(dst)
 }
 
@@ -137,6 +138,7 @@ func (c *Conn) useH1(dst []decode.Message, client decode.Dir) []decode.Message {
 	if c.hint.MidStream || c.strange() {
 		c.h1.SetMidStream()
 	}
+	c.h1.SetTrace(c.trace, c.gone)
 	return c.replay(dst)
 }
 
@@ -160,9 +162,11 @@ func (c *Conn) release(dst []decode.Message) []decode.Message {
 		if p.gap != nil {
 			dst = append(dst, opaqueGap(*p.gap))
 			c.last = int(p.gap.Dir)
+			c.gone[p.gap.Dir] += p.gap.Len
 		} else {
 			dst = append(dst, opaqueChunk(p.ch))
 			c.last = int(p.ch.Dir)
+			c.gone[p.ch.Dir] += uint64(len(p.ch.Data))
 		}
 	}
 	c.forget()
@@ -184,6 +188,7 @@ func (c *Conn) watch(dst []decode.Message, ch decode.Chunk) []decode.Message {
 		turned = true
 	}
 	if len(c.held) == 0 && !turned {
+		c.gone[ch.Dir] += uint64(len(ch.Data))
 		return append(dst, opaqueChunk(ch))
 	}
 	ch.Data = append([]byte(nil), ch.Data...)

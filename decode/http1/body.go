@@ -30,6 +30,7 @@ func (s *stream) feedCounted(dst []decode.Message, p []byte, m moment) ([]decode
 	}
 	s.left -= uint64(n)
 	if s.left == 0 {
+		s.traced(0, uint64(n))
 		dst = s.endCounted(dst, m)
 	}
 	return dst, n
@@ -150,7 +151,7 @@ func (s *stream) feedChunkLine(dst []decode.Message, p []byte, m moment) ([]deco
 	if s.chunk.size > chunkLineMax {
 		s.note(decode.AnomalyLimit, fmt.Sprintf("chunk line of %d bytes", s.chunk.size))
 	}
-	cut := s.chunk.size > chunkLineKept
+	cut, whole := s.chunk.size > chunkLineKept, s.chunk.size
 	s.chunk.reset()
 	line, bare := trimEOL(line)
 	if bare {
@@ -166,10 +167,11 @@ func (s *stream) feedChunkLine(dst []decode.Message, p []byte, m moment) ([]deco
 		return s.giveUp(dst, m), n
 	case size == 0:
 		s.sec.reset(anyLine)
-		s.step = stepTrailer
+		s.step, s.part = stepTrailer, 0
 	default:
 		s.step, s.left = stepChunkData, size
 	}
+	s.traced(uint64(whole), uint64(n))
 	return dst, n
 }
 
@@ -210,8 +212,10 @@ func (s *stream) feedChunkEnd(dst []decode.Message, p []byte, m moment) ([]decod
 		}
 		s.chunk.reset()
 		s.step = stepChunkLine
+		s.traced(1, 1)
 		return dst, 1
 	case c == '\r' && !cr:
+		s.traced(1, 1)
 		s.chunk.buf = append(s.chunk.buf, c)
 		return dst, 1
 	}

@@ -26,6 +26,7 @@ type Conn struct {
 	upgraded  string
 	rest      []decode.Chunk
 	handOver  string
+	trace     decode.Trace
 }
 
 // New returns a decoder for a connection on which requests travel in the
@@ -46,6 +47,17 @@ func (c *Conn) SetMidStream() {
 		s.skip.at, s.skip.mid = true, true
 	}
 }
+
+// SetTrace says whom to tell which bytes are not content. Positions begin at pos,
+// by direction. Call it before the first Append.
+func (c *Conn) SetTrace(t decode.Trace, pos [2]uint64) {
+	c.trace = t
+	c.req.pos, c.resp.pos = pos[c.req.dir], pos[c.resp.dir]
+}
+
+// Pos returns the position behind the last byte of a direction that was read as
+// HTTP/1.
+func (c *Conn) Pos(d decode.Dir) uint64 { return c.stream(d).pos }
 
 // HandOver asks that bytes which follow an upgrade to proto, in lower case, be
 // kept for [Conn.Rest] rather than described. Call it before the first Append.

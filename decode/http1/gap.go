@@ -9,6 +9,9 @@ import (
 // gap steps over missing bytes where framing says what they were, and else
 // gives the message up.
 func (s *stream) gap(dst []decode.Message, g decode.Gap) []decode.Message {
+	if s.step != stepHold { // else it is looked at when that ends
+		defer func() { s.pos += g.Len }()
+	}
 	m := moment{at: g.At, start: g.At.Time}
 	detail := "an unknown number of bytes missing"
 	if g.Known {
@@ -78,6 +81,8 @@ func (s *stream) gapInHead(dst []decode.Message, m moment, detail string) []deco
 // whole start line there is nothing to call it by.
 func (s *stream) endPartHead(dst []decode.Message, m moment, why decode.AnomalyKind, detail string) []decode.Message {
 	part := s.sec.buf
+	of := s.part
+	s.part = 0
 	if len(s.sec.ends) == 0 {
 		s.carryOver(why, detail)
 		s.skip = skip{begin: s.sec.begin}
@@ -85,6 +90,7 @@ func (s *stream) endPartHead(dst []decode.Message, m moment, why decode.AnomalyK
 		s.sec.reset(startKind(s.kind))
 		return s.endSkip(dst, m)
 	}
+	s.traced(of, 0)
 	// The cut line at the end is no field: half a name or value would mislead.
 	whole := part[:s.sec.ends[len(s.sec.ends)-1]]
 	var f facts

@@ -67,6 +67,7 @@ func (s *stream) switchTo(dst []decode.Message, proto string, m moment) []decode
 		part := req.sec.buf
 		begin := req.sec.begin
 		req.step = stepTunnel
+		req.pos, req.part = req.pos-min(req.part, req.pos), 0
 		dst = req.feed(dst, part, moment{m.at, begin})
 		req.sec.reset(requestLine)
 	default:

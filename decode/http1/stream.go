@@ -54,6 +54,11 @@ type stream struct {
 	tunnel    bool // becomes a tunnel when the message being read ends
 	closing   bool // the last message said "Connection: close"
 
+	// For a Trace: the position of the next byte to be read, and how many before it
+	// are of the head or trailer section being read.
+	pos  uint64
+	part uint64
+
 	interim  []decode.Interim // responses: before the final one
 	interims int              // how many there were
 }
@@ -91,18 +96,30 @@ func (s *stream) feed(dst []decode.Message, p []byte, m moment) []decode.Message
 		case stepTunnel:
 			return s.feedTunnel(dst, p, m)
 		}
+		s.pos += uint64(n)
 		p = p[n:]
 	}
 	return dst
 }
 
+// traced tells the trace of the n bytes that end more bytes from here.
+func (s *stream) traced(n, more uint64) {
+	if s.conn.trace != nil {
+		s.conn.trace(s.dir, s.pos+more-n, n)
+	}
+}
+
 // feedHead reads up to the end of a head, and acts on it.
 func (s *stream) feedHead(dst []decode.Message, p []byte, m moment) ([]decode.Message, int) {
 	whole, n, v := s.sec.take(p, m.start, s.limits.Head)
+	s.part += uint64(n)
 	switch v {
 	case notStart:
+		s.part = 0
 		dst = s.endBadStart(dst, whole, m)
 	case complete:
+		s.traced(s.part, uint64(n))
+		s.part = 0
 		dst = s.endHead(dst, whole, m)
 	}
 	return dst, n
@@ -277,9 +294,12 @@ func (s *stream) endTap(dst []decode.Message, m moment) []decode.Message {
 // feedTrailer reads the trailer section (RFC 9112 §7.1.2).
 func (s *stream) feedTrailer(dst []decode.Message, p []byte, m moment) ([]decode.Message, int) {
 	whole, n, v := s.sec.take(p, m.start, s.limits.Head)
+	s.part += uint64(n)
 	if v == wantMore {
 		return dst, n
 	}
+	s.traced(s.part, uint64(n))
+	s.part = 0
 	if bareEnd(whole) {
 		s.note(AnomalyBareLF, "in the trailer section")
 	}

@@ -20,6 +20,8 @@ type Conn struct {
 	joined  bool  // frames were missed: a stream may have begun unseen
 	swept   int64 // time at which idle streams were last looked for
 
+	trace decode.Trace
+
 	// Valid during one call.
 	at     decode.At
 	start  int64
@@ -56,6 +58,22 @@ func (c *Conn) SetMidStream() {
 	}
 }
 
+// SetTrace says whom to tell which bytes are not content. Positions begin at pos,
+// by direction. Call it before the first Append.
+func (c *Conn) SetTrace(t decode.Trace, pos [2]uint64) {
+	c.trace = t
+	for d := range c.half {
+		c.half[d].pos = pos[d]
+	}
+}
+
+// BeginAt sets the position of a direction of which nothing has come.
+func (c *Conn) BeginAt(d decode.Dir, pos uint64) {
+	if h := &c.half[d]; !h.begun {
+		h.pos = pos
+	}
+}
+
 // SetUpgraded says that the connection began as HTTP/1.1 and was upgraded by a
 // request whose answer comes on stream 1 (RFC 7540 §3.2). exchanges is the
 // highest number used so far; stream 1 gets the next. head says that the
@@ -72,6 +90,7 @@ func (c *Conn) SetUpgraded(exchanges uint32, head bool) {
 func (c *Conn) Append(dst []decode.Message, ch decode.Chunk) []decode.Message {
 	c.begin(dst, ch.At, ch.Start)
 	c.sweep()
+	c.half[ch.Dir].begun = true
 	c.feed(&c.half[ch.Dir], ch.Data)
 	return c.finish()
 }
@@ -82,7 +101,9 @@ func (c *Conn) Append(dst []decode.Message, ch decode.Chunk) []decode.Message {
 func (c *Conn) Gap(dst []decode.Message, g decode.Gap) []decode.Message {
 	c.begin(dst, g.At, g.At.Time)
 	c.sweep()
-	c.gap(&c.half[g.Dir], g)
+	h := &c.half[g.Dir]
+	c.gap(h, g)
+	h.begun, h.pos = true, h.pos+g.Len
 	return c.finish()
 }
 

@@ -74,6 +74,7 @@ func (c *Conn) dataStream(h *half) *stream {
 func (c *Conn) data(h *half, p []byte) {
 	d := &h.data
 	if d.padded && len(p) > 0 {
+		c.traced(h, 1)
 		d.padded = false
 		d.body -= 1 + int(p[0])
 		p = p[1:]

@@ -43,6 +43,9 @@ type half struct {
 	block block
 	hp    *hpack.Decoder
 
+	pos   uint64 // of the next byte to be read, for a Trace
+	begun bool   // bytes or a gap came
+
 	settings  bool // the SETTINGS sent in this direction were seen
 	frameSize int  // largest frame the receiver announced to accept; 0 unknown
 	maxStream uint32
@@ -70,19 +73,33 @@ type block struct {
 // feed runs bytes of one direction through its state machine.
 func (c *Conn) feed(h *half, p []byte) {
 	for len(p) > 0 {
+		before := len(p)
 		switch h.state {
 		case inPreface:
 			p = c.matchPreface(h, p)
 		case inHeader:
 			p = c.frameHeader(h, p)
+			c.traced(h, before-len(p))
 		case inPayload:
 			n := min(h.left, len(p))
+			if c.keep(h) > 0 {
+				c.traced(h, n)
+			}
 			c.framePayload(h, p[:n])
 			p = p[n:]
 		case inResync:
+			h.pos += uint64(before)
 			c.searchFrame(h, p)
 			return
 		}
+		h.pos += uint64(before - len(p))
+	}
+}
+
+// traced tells the trace of the next n bytes.
+func (c *Conn) traced(h *half, n int) {
+	if c.trace != nil && n > 0 {
+		c.trace(h.dir, h.pos, uint64(n))
 	}
 }
 
@@ -91,6 +108,7 @@ func (c *Conn) feed(h *half, p []byte) {
 func (c *Conn) matchPreface(h *half, p []byte) []byte {
 	n := min(len(Preface)-h.preface, len(p))
 	if string(p[:n]) == Preface[h.preface:h.preface+n] {
+		c.traced(h, n)
 		h.preface += n
 		if h.preface == len(Preface) {
 			h.state = inHeader
@@ -104,6 +122,7 @@ func (c *Conn) matchPreface(h *half, p []byte) []byte {
 	h.midStream, c.joined = true, true
 	h.state = inResync
 	if h.preface > 0 {
+		h.pos -= uint64(h.preface)
 		c.feed(h, []byte(Preface[:h.preface]))
 	}
 	return p

@@ -86,6 +86,7 @@ func (c *Conn) found(h *half, rest []byte) {
 	if skipped > 0 {
 		c.notice(h.dir, 0, decode.AnomalyResync, "%d bytes skipped", skipped)
 	}
+	h.pos -= uint64(len(rest)) // read again
 	// No endless turn: rest begins with a whole header, which feed consumes.
 	c.feed(h, rest)
 }
