@@ -90,6 +90,12 @@ const (
 	Pushed
 	// Reset: the HTTP/2 stream ended with RST_STREAM.
 	Reset
+	// Continued: this response is complete, its exchange is not. Messages of Kind
+	// Inner follow until one with Last came in each direction, or the connection ends.
+	Continued
+	// Last: nothing more of its exchange comes in its direction. It is set on an
+	// Inner message, or on a Notice or Opaque that has the number of an exchange.
+	Last
 )
 
 // Field is one header or trailer field: name and value as sent, order and repeats kept.
@@ -139,7 +145,7 @@ type Message struct {
 	Kind     Kind
 	Dir      Dir
 	Flags    Flags
-	Exchange uint32 // number within the connection from 1; a request and its response share it; 0 for Opaque and Notice
+	Exchange uint32 // number within the connection from 1; a request and its response share it; 0 where it belongs to none
 	Stream   uint32 // HTTP/2 stream, 0 otherwise
 	Proto    string // "HTTP/1.0", "HTTP/1.1", "HTTP/2"; for Opaque "websocket", "tunnel", "unknown" …
 
@@ -152,7 +158,7 @@ type Message struct {
 	Number uint64 // within its exchange and direction, from 1
 	Wire   uint64 // bytes it took in its stream, framing included
 
-	// Response.
+	// Response. A WebSocket close has its code and what that means here.
 	Status int
 	Reason string // HTTP/1 only
 

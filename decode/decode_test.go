@@ -36,10 +36,10 @@ func TestWithDefaults(t *testing.T) {
 // says too little, not too much.
 func TestZeroMessage(t *testing.T) {
 	var m Message
-	if m.Kind == Request || m.Kind == Response || m.Kind == Opaque || m.Kind == Notice || m.Flags != 0 {
+	if m.Kind == Request || m.Kind == Response || m.Kind == Opaque || m.Kind == Notice || m.Kind == Inner || m.Flags != 0 {
 		t.Error("the zero message has a kind or a flag")
 	}
-	flags := []Flags{Incomplete, Gapped, MidStream, UntilClose, Upgraded, Pushed, Reset}
+	flags := []Flags{Incomplete, Gapped, MidStream, UntilClose, Upgraded, Pushed, Reset, Continued, Last}
 	var all Flags
 	for _, f := range flags {
 		if all&f != 0 {

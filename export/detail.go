@@ -44,6 +44,7 @@ func Detail(w io.Writer, x *replay.Exchange, session *format.Session, o TextOpti
 	}
 	d.request(x.Request)
 	d.response(x)
+	d.inner(x)
 	return d.s.flush(w)
 }
 

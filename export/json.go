@@ -174,6 +174,7 @@ type jsonExchange struct {
 	Seq    uint32     `json:"exchange"`
 	Req    *jsonReq   `json:"req,omitempty"`
 	Resp   *jsonResp  `json:"resp,omitempty"`
+	Inner  *jsonInner `json:"messages,omitempty"`
 	Proc   jsonProc   `json:"proc"`
 	TLS    jsonTLS    `json:"tls"`
 	Net    jsonNet    `json:"net"`
@@ -274,7 +275,7 @@ func jsonExchangeOf(x *replay.Exchange, o JSONOptions) *jsonExchange {
 	c, t := x.Conn, timingOf(x)
 	j := &jsonExchange{
 		V: JSONVersion, ID: x.ID,
-		Time: time.Unix(0, t.begin).UTC().Format(timeFormat),
+		Time: jsonTime(t.begin),
 		Dur:  elapsed(t.total), TTFB: elapsed(t.ttfb),
 		Timing: jsonTiming{elapsed(t.send), elapsed(t.wait), elapsed(t.recv)},
 		Conn:   c.ID,
@@ -282,6 +283,7 @@ func jsonExchangeOf(x *replay.Exchange, o JSONOptions) *jsonExchange {
 			Exe: wild(c.Proc.Exe), Args: wilds(c.Proc.Args), Cgroup: wild(c.Proc.Cgroup)},
 		TLS:   jsonTLS{Lib: wild(c.Lib), ALPN: wild(c.ALPN)},
 		Net:   jsonNetOf(c),
+		Inner: jsonInnerOf(x, o),
 		Flags: marksOf(x),
 	}
 	// The response has the last word: after an upgrade to HTTP/2 the two halves
@@ -310,6 +312,9 @@ func jsonExchangeOf(x *replay.Exchange, o JSONOptions) *jsonExchange {
 	}
 	return j
 }
+
+// jsonTime writes a wall time in UTC.
+func jsonTime(at int64) string { return time.Unix(0, at).UTC().Format(timeFormat) }
 
 // protoName is the short name filters use: those of ALPN (RFC 7301 §6). Proto is
 // no wild, as it is a name to compare with; it must be UTF-8 all the same.

@@ -75,7 +75,12 @@ func fullExchange(t testing.TB) *replay.Exchange {
 	r.Interim = []decode.Interim{{Status: 103, Header: []decode.Field{{Name: "link", Value: "x"}}}}
 	r.Body = decode.Body{Data: []byte("zz"), Size: 2, Codings: []string{"gzip"}, Content: []byte("hello"), ContentCut: true, ContentErr: "content-corrupt"}
 	r.Trailer, r.Body.Lost, r.Body.Gaps, r.Anomalies = q.Trailer, 1, q.Body.Gaps, q.Anomalies
-	return &replay.Exchange{ID: 1, Conn: c, Request: q, Response: r}
+	in := &decode.Message{
+		Kind: decode.Inner, Proto: "websocket", Type: "close", Number: 2, Wire: 9, Status: 1000, Reason: "normal closure", Flags: q.Flags,
+		Body: q.Body, Anomalies: q.Anomalies,
+	}
+	inner := &replay.Inner{Proto: "websocket", Client: replay.Tally{Count: 2, Size: 3, Wire: 9}, List: []*decode.Message{in, {Kind: decode.Inner, Dir: decode.Read, Number: 1}}, Cut: true}
+	return &replay.Exchange{ID: 1, Conn: c, Request: q, Response: r, Inner: inner}
 }
 
 // hashedExchange has the fields set that fullExchange cannot have: those of whole

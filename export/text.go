@@ -24,7 +24,8 @@ type TextOptions struct {
 
 // text is the live view: → and ← lines. A request is printed when it is
 // complete, a response when its exchange is, because the response's line needs
-// the request's URL; the engine says so right after the response itself.
+// the request's URL; the engine says so right after the response itself. Where the
+// exchange goes on after it, the item of the response brings the request along.
 type text struct {
 	w     io.Writer
 	o     TextOptions
@@ -90,6 +91,13 @@ func (t *text) message(it *replay.Item) {
 	switch m := it.Message; m.Kind {
 	case decode.Request:
 		t.request(it, m)
+	case decode.Response:
+		// Its exchange may last for hours, and what comes inside it is printed.
+		if m.Flags&decode.Continued != 0 {
+			t.response(it, m, it.Request)
+		}
+	case decode.Inner:
+		t.inner(it, m)
 	case decode.Opaque:
 		t.opaque(it, m)
 	case decode.Notice:
@@ -129,15 +137,23 @@ func (t *text) exchange(it *replay.Item) {
 		s.own("\n")
 		return
 	}
-	m := x.Response
-	from := m.Begin
+	if x.Response.Flags&decode.Continued != 0 {
+		t.innerOver(it)
+		return
+	}
+	t.response(it, x.Response, x.Request)
+}
+
+// response prints the answer to a request, which may not have been seen.
+func (t *text) response(it *replay.Item, m, request *decode.Message) {
+	s, from := &t.s, m.Begin
 	t.open(!t.o.Compact, when(m, it))
 	s.own("← ")
 	s.status(m.Status)
-	if x.Request != nil {
+	if request != nil {
 		s.own(" ")
-		s.captured(urlOf(x.Request, it.Conn))
-		from = x.Request.Begin
+		s.captured(urlOf(request, it.Conn))
+		from = request.Begin
 	}
 	t.tail(it.Conn, m, from, true)
 	t.rest(m)

@@ -120,9 +120,17 @@ func (f *flowState) emit(cfg *flowConfig, conn *Conn, o *op, out []*Item) []*Ite
 	own := make([]decode.Message, len(f.msgs))
 	copy(own, f.msgs)
 	clear(f.msgs)
+	f.pairs.client = decode.Write
+	if conn.Role == decode.RoleServer {
+		f.pairs.client = decode.Read
+	}
 	for i := range own {
 		m := &own[i]
-		out = append(out, &Item{Kind: ItemMessage, Seq: o.seq, Time: o.time, Conn: conn, Dir: m.Dir, Message: m})
+		it := &Item{Kind: ItemMessage, Seq: o.seq, Time: o.time, Conn: conn, Dir: m.Dir, Message: m}
+		if m.Kind == decode.Inner || m.Flags&decode.Continued != 0 {
+			it.Request = f.pairs.open[m.Exchange].req
+		}
+		out = append(out, it)
 		for _, ex := range f.pairs.add(m, cfg.limits.Pipeline) {
 			out = append(out, exchangeItem(o, conn, ex))
 		}
@@ -133,7 +141,7 @@ func (f *flowState) emit(cfg *flowConfig, conn *Conn, o *op, out []*Item) []*Ite
 // exchangeItem makes the item of a finished exchange. Its direction is the
 // request's; a response alone tells which that would have been.
 func exchangeItem(o *op, conn *Conn, ex pair) *Item {
-	x := &Exchange{Conn: conn, Request: ex.req, Response: ex.resp}
+	x := &Exchange{Conn: conn, Request: ex.req, Response: ex.resp, Inner: ex.inner}
 	dir := decode.Write
 	if ex.req != nil {
 		dir = ex.req.Dir

@@ -134,7 +134,11 @@ func (c *Conn) useH2(dst []decode.Message, client decode.Dir, late bool) []decod
 func (c *Conn) useH1(dst []decode.Message, client decode.Dir) []decode.Message {
 	c.role = roleOf(client)
 	c.h1 = http1.New(client, c.lim)
-	c.h1.HandOver("h2c")
+	if protos := []string{"h2c", "websocket", "tunnel"}; c.depth < maxDepth {
+		c.h1.HandOver(protos...)
+	} else {
+		c.h1.HandOver(protos[:2]...)
+	}
 	if c.hint.MidStream || c.strange() {
 		c.h1.SetMidStream()
 	}

@@ -9,7 +9,8 @@ import (
 // gap steps over missing bytes where framing says what they were, and else
 // gives the message up.
 func (s *stream) gap(dst []decode.Message, g decode.Gap) []decode.Message {
-	if s.step != stepHold { // else it is looked at when that ends
+	// In a hold it is looked at when that ends, in a tunnel by whoever reads it.
+	if s.step != stepHold && (s.step != stepTunnel || !s.conn.handsOver()) {
 		defer func() { s.pos += g.Len }()
 	}
 	m := moment{at: g.At, start: g.At.Time}
@@ -21,6 +22,10 @@ func (s *stream) gap(dst []decode.Message, g decode.Gap) []decode.Message {
 	case stepHold:
 		return s.hold(dst, held{gap: &g, m: m})
 	case stepTunnel:
+		if s.conn.handsOver() {
+			s.conn.rest = append(s.conn.rest, Rest{Gap: &g})
+			return s.noticeCarry(dst, m)
+		}
 		return append(dst, decode.Message{
 			Kind: decode.Opaque, Dir: s.dir, Flags: decode.Gapped, Proto: s.conn.upgraded,
 			Body:  decode.Body{Size: g.Len, Lost: g.Len},
@@ -152,6 +157,11 @@ func (s *stream) endCarry(dst []decode.Message, m moment, why string) []decode.M
 		s.carryOver(decode.AnomalyTruncated, fmt.Sprintf("%s after %d informational responses", why, s.interims))
 		s.interim, s.interims = nil, 0
 	}
+	return s.noticeCarry(dst, m)
+}
+
+// noticeCarry gives out anomalies that wait for a message none of which will come.
+func (s *stream) noticeCarry(dst []decode.Message, m moment) []decode.Message {
 	if len(s.carry) == 0 {
 		return dst
 	}

@@ -316,9 +316,9 @@ func (s *stream) feedTrailer(dst []decode.Message, p []byte, m moment) ([]decode
 
 // feedTunnel describes bytes of a tunnel, or keeps them for whoever reads it.
 func (s *stream) feedTunnel(dst []decode.Message, p []byte, m moment) []decode.Message {
-	if c := s.conn; c.handOver != "" && c.handOver == c.upgraded {
-		c.rest = append(c.rest, decode.Chunk{Dir: s.dir, At: m.at, Start: m.start, Data: bytes.Clone(p)})
-		return dst
+	if c := s.conn; c.handsOver() {
+		c.rest = append(c.rest, Rest{Chunk: decode.Chunk{Dir: s.dir, At: m.at, Start: m.start, Data: p}})
+		return s.noticeCarry(dst, m)
 	}
 	return append(dst, decode.Message{
 		Kind: decode.Opaque, Dir: s.dir, Proto: s.conn.upgraded,

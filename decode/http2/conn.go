@@ -74,18 +74,6 @@ func (c *Conn) BeginAt(d decode.Dir, pos uint64) {
 	}
 }
 
-// SetUpgraded says that the connection began as HTTP/1.1 and was upgraded by a
-// request whose answer comes on stream 1 (RFC 7540 §3.2). exchanges is the
-// highest number used so far; stream 1 gets the next. head says that the
-// request's method was HEAD. It must be called before the first Append.
-func (c *Conn) SetUpgraded(exchanges uint32, head bool) {
-	c.reg.exchanges = exchanges
-	st := c.open(1)
-	st.head = head
-	st.slot[slotRequest].started, st.slot[slotRequest].done = true, true
-	c.reg.lastClient = 1
-}
-
 // Append decodes a chunk and appends the messages it completes to dst.
 func (c *Conn) Append(dst []decode.Message, ch decode.Chunk) []decode.Message {
 	c.begin(dst, ch.At, ch.Start)
@@ -134,7 +122,7 @@ func (c *Conn) End(dst []decode.Message, at decode.At, clean bool) []decode.Mess
 			switch {
 			case !o.started || o.done:
 			case o.tunnel && clean:
-				c.emitTunnel(st, slot) // a tunnel may end with its connection
+				c.emitTunnel(st, slot, true) // a tunnel may end with its connection
 			default:
 				c.mark(o, c.dirOf(slot), decode.AnomalyTruncated, why)
 				c.giveUp(st, slot)

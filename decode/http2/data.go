@@ -6,9 +6,6 @@ import (
 	"github.com/NoFear0411/spliff/decode"
 )
 
-// maxTunnelHead is how much of a tunnel's bytes its Opaque message shows.
-const maxTunnelHead = 64
-
 // dataFrame is the DATA frame in hand (RFC 9113 §6.1). Its payload goes
 // straight into the message, so nothing of it is buffered.
 type dataFrame struct {
@@ -163,6 +160,7 @@ func (c *Conn) badPadding(h *half) {
 		o := &st.slot[h.data.slot]
 		c.mark(o, h.dir, AnomalyBadPadding, "longer than the DATA frame")
 		o.unsized = true
+		c.tunnelLost(st, h)
 		return
 	}
 	c.notice(h.dir, h.f.stream, AnomalyBadPadding, "longer than the DATA frame")
@@ -183,6 +181,10 @@ func (c *Conn) dataGap(h *half, n int) {
 		return
 	}
 	o := &d.st.slot[d.slot]
+	if o.tunnel && d.st.ws != nil {
+		c.out = d.st.ws.Gap(c.out, decode.Gap{Dir: h.dir, At: c.at, Len: uint64(n), Known: true})
+		return
+	}
 	if o.tunnel {
 		c.tunnelled(d.st, d.slot, h, nil)
 	}
@@ -210,6 +212,7 @@ func (c *Conn) dataGap(h *half, n int) {
 func (c *Conn) dataLost(h *half) {
 	if st := h.data.st; st != nil {
 		st.slot[h.data.slot].unsized = true
+		c.tunnelLost(st, h)
 	}
 }
 
@@ -256,38 +259,6 @@ func (c *Conn) checkLength(st *stream, slot int) {
 		return
 	}
 	c.mark(o, o.m.Dir, AnomalyLength, "content-length %d, %d bytes of DATA", o.length, b.Size)
-}
-
-// tunnelled counts bytes of a CONNECT stream.
-func (c *Conn) tunnelled(st *stream, slot int, h *half, p []byte) {
-	o := &st.slot[slot]
-	if o.m.Kind == 0 {
-		o.m = decode.Message{
-			Kind: decode.Opaque, Dir: h.dir, Stream: st.id, Proto: "tunnel",
-			Begin: h.begin, HeadEnd: c.at,
-		}
-		if st.protocol != "" {
-			o.m.Proto = st.protocol
-		}
-	}
-	b := &o.m.Body
-	// The head ends at the first hole: bytes behind it are not the head.
-	if k := min(maxTunnelHead-len(b.Data), len(p)); k > 0 && b.Lost == 0 {
-		b.Data = append(b.Data, p[:k]...)
-	}
-	b.Size += uint64(len(p))
-	b.Cut = b.Size-b.Lost > uint64(len(b.Data))
-}
-
-// emitTunnel gives out what passed one way through a CONNECT stream.
-func (c *Conn) emitTunnel(st *stream, slot int) {
-	o := &st.slot[slot]
-	if o.m.Kind == 0 {
-		return
-	}
-	c.noteLoss(o, slot)
-	o.head = false // no content to decode
-	c.emit(o)
 }
 
 // resetText describes an RST_STREAM.

@@ -20,7 +20,9 @@
 //   - A request with method CONNECT is complete with its head. Whatever DATA
 //     follows, and the DATA of a 2xx response to it, is counted and becomes one
 //     Opaque message for each direction when that direction of the stream ends;
-//     its Proto is the value of :protocol (RFC 8441), or "tunnel".
+//     its Proto is the value of :protocol (RFC 8441), or "tunnel". The DATA of
+//     :protocol websocket goes to package websocket instead, and its response has
+//     the flag Continued.
 //   - Pseudo-header fields that have no place in Message (:protocol, unknown ones,
 //     repeated ones) stay in Header, because a field left out would be hidden.
 //   - Cookie fields are joined with "; " at the place of the first (§8.2.3).

@@ -255,6 +255,7 @@ func (c *Conn) gap(h *half, g decode.Gap) {
 	// A header block may have been in the hole. From now on dynamic entries that
 	// were not inserted since are unknown, rather than wrong.
 	h.hp.Forget()
+	c.tunnelsLost(h)
 	h.losses++
 	h.nheader, c.joined = 0, true
 	h.state = inResync

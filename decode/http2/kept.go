@@ -18,6 +18,9 @@ func (c *Conn) Kept() int {
 				n += o.tap.Kept()
 			}
 		}
+		if st.ws != nil {
+			n += st.ws.Kept()
+		}
 	}
 	return n
 }
@@ -26,6 +29,9 @@ func (c *Conn) Kept() int {
 // without: sizes are counted, and an anomaly says what happened.
 func (c *Conn) Shed() {
 	for st := c.reg.oldest; st != nil; st = st.next {
+		if st.ws != nil {
+			st.ws.Shed()
+		}
 		for slot := range st.slot {
 			o := &st.slot[slot]
 			if o.tap != nil {
@@ -72,7 +78,7 @@ func (c *Conn) expire() {
 	}
 	for st := c.reg.oldest; st != nil; {
 		next := st.next
-		if c.at.Time-st.last > c.lim.Idle {
+		if st.ws == nil && c.at.Time-st.last > c.lim.Idle {
 			c.abandon(st, 0, decode.AnomalyIdle, fmt.Sprintf("nothing came on it for longer than %d s", c.lim.Idle/1e9))
 			c.joined = true // what still comes on it has no known beginning
 		}

@@ -6,6 +6,7 @@ import (
 	"github.com/NoFear0411/spliff/decode"
 	"github.com/NoFear0411/spliff/decode/content"
 	"github.com/NoFear0411/spliff/decode/tap"
+	"github.com/NoFear0411/spliff/decode/websocket"
 )
 
 // The two messages of a stream.
@@ -47,6 +48,9 @@ type stream struct {
 	connect  bool   // … is CONNECT
 	protocol string // :protocol of an extended CONNECT
 	pushed   bool
+	ws       *websocket.Conn // reads the tunnel, once it is one
+	early    []decode.Chunk  // what may be for ws, until the response tells
+	nearly   int             // bytes of it
 
 	prev, next *stream // by age; next also links the free list
 }
@@ -152,7 +156,7 @@ func (c *Conn) endSlot(st *stream, slot int) {
 		return
 	}
 	if o.tunnel {
-		c.emitTunnel(st, slot)
+		c.emitTunnel(st, slot, true)
 	} else {
 		c.checkLength(st, slot)
 		c.emit(o)
@@ -171,7 +175,7 @@ func (c *Conn) giveUp(st *stream, slot int) {
 	o := &st.slot[slot]
 	if o.tunnel {
 		o.m.Flags |= decode.Incomplete
-		c.emitTunnel(st, slot)
+		c.emitTunnel(st, slot, o.m.Flags&decode.Reset != 0)
 	} else {
 		o.m.Flags |= decode.Incomplete
 		c.noteLoss(o, slot)
