@@ -6,7 +6,6 @@ import (
 
 	"github.com/NoFear0411/spliff/decode"
 	"github.com/NoFear0411/spliff/decode/content"
-	"github.com/NoFear0411/spliff/format"
 	"github.com/NoFear0411/spliff/replay"
 )
 
@@ -386,25 +385,4 @@ func (t *text) drop(it *replay.Item) {
 		t.who(it.Conn)
 	}
 	s.own("\n")
-}
-
-// causeOf puts a cause in words. A cause of a newer recorder is still a loss.
-func causeOf(c format.DropCause) literal {
-	switch c {
-	case format.DropRingFull:
-		return "the kernel ring was full"
-	case format.DropFault:
-		return "the process's memory could not be read"
-	case format.DropSnaplen:
-		return "cut by the size limit of the recording"
-	case format.DropNoState:
-		return "a kernel table was full"
-	case format.DropMissed:
-		return "the kernel did not run the probe"
-	case format.DropControl:
-		return "a control event was lost"
-	case format.DropWriter:
-		return "the session writer was too slow"
-	}
-	return "cause unknown"
 }
