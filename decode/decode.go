@@ -128,6 +128,10 @@ type Body struct {
 	Gaps []Span // where they were, bounded by Limits.Gaps
 	Cut  bool   // Data ends at Limits.Body although more was seen
 
+	// SHA256 is the hash of the body as sent, of what is not kept too. It is nil
+	// unless Limits.Hash is set, and where bytes are missing.
+	SHA256 []byte
+
 	// Content decoding (RFC 9110 §8.4), filled only when Limits.Content > 0.
 	Codings    []string // as listed in Content-Encoding, outermost last; nil if none
 	Content    []byte   // Data with the codings removed; aliases Data when there are none
@@ -161,6 +165,8 @@ type Message struct {
 	Header  []Field // pseudo-header fields are not repeated here
 	Trailer []Field
 	Interim []Interim
+	// Inners is how many Inner messages the body of this request or response held.
+	Inners uint64
 
 	Body Body // Opaque: Size is the number of bytes, Data a short head of them
 
@@ -179,6 +185,17 @@ type Limits struct {
 	// Content is the most bytes one body may decode to. 0 turns content decoding
 	// off. It is what stops a decompression bomb.
 	Content int
+	// Inner is the most bytes kept of one message inside an exchange, never more
+	// than Body. Negative makes no such messages at all. A length prefix may promise
+	// 4 GiB. An HTTP/2 connection may hold this much of each open stream; Shed of
+	// its decoder drops it.
+	Inner int
+	// Idle is for how long, in nanoseconds of event time, a stream may wait for its
+	// next byte before it is given up. Negative is for ever. Requests that nobody
+	// ever answers are the attack.
+	Idle int64
+	// Hash asks for Body.SHA256.
+	Hash bool
 	// Head is the most bytes of one message head, or of one HPACK block
 	// (CONTINUATION flood, RFC 9113 §10.5.1). More is read past and counted.
 	Head int
@@ -195,7 +212,10 @@ type Limits struct {
 	Anomalies int
 }
 
-// WithDefaults returns l with every zero field but Content set to its default.
+// DefaultIdle is 30 minutes: longer than what servers and proxies leave open.
+const DefaultIdle = int64(30 * 60 * 1e9)
+
+// WithDefaults returns l with every zero field but Content and Hash set to its default.
 func (l Limits) WithDefaults() Limits {
 	def := func(v *int, d int) {
 		if *v == 0 {
@@ -209,5 +229,9 @@ func (l Limits) WithDefaults() Limits {
 	def(&l.Pipeline, 16384)
 	def(&l.Gaps, 256)
 	def(&l.Anomalies, 64)
+	def(&l.Inner, 4<<20) // what gRPC itself accepts by default
+	if l.Idle == 0 {
+		l.Idle = DefaultIdle
+	}
 	return l
 }

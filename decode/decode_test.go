@@ -20,12 +20,13 @@ func TestWithDefaults(t *testing.T) {
 	for name, v := range map[string]int{
 		"Body": got.Body, "Head": got.Head, "Fields": got.Fields, "Streams": got.Streams,
 		"Pipeline": got.Pipeline, "Gaps": got.Gaps, "Anomalies": got.Anomalies,
+		"Inner": got.Inner, "Idle": int(got.Idle),
 	} {
 		if v <= 0 {
 			t.Errorf("%s has no default", name)
 		}
 	}
-	set := Limits{Body: -1, Content: 2, Head: 3, Fields: 4, Streams: 5, Pipeline: 6, Gaps: 7, Anomalies: 8}
+	set := Limits{Body: -1, Content: 2, Head: 3, Fields: 4, Streams: 5, Pipeline: 6, Gaps: 7, Anomalies: 8, Inner: 9, Idle: 10, Hash: true}
 	if diff := cmp.Diff(set, set.WithDefaults()); diff != "" {
 		t.Errorf("a limit that was set changed (-set +got):\n%s", diff)
 	}

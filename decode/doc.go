@@ -7,6 +7,9 @@
 //	   in event order)                  └─ hpack │        │     opaque bytes, notice
 //	                                             └─► content: codings removed
 //
+// Bodies that hold messages of their own, gRPC's and server-sent events, are read
+// by package tap as they come, each of which is a message of Kind [Inner].
+//
 // A decoder is a function of its state and the next chunk. It reads no clock
 // and no file, starts no goroutine and writes no log: the same bytes give the
 // same messages, however they are cut into chunks, live or from a file. It

@@ -80,12 +80,6 @@ func serverAddr(c *replay.Conn) netip.AddrPort {
 	return c.Remote
 }
 
-// isGRPC reports a gRPC call by its content type, +proto, +json and web forms
-// included.
-func isGRPC(m *decode.Message) bool {
-	return m != nil && strings.HasPrefix(header(m, "content-type"), "application/grpc")
-}
-
 // contentOf returns the body as it is to be looked at: decoded if it could be.
 func contentOf(b *decode.Body) []byte {
 	if b.Content != nil || (len(b.Codings) == 0 && b.Data == nil) {

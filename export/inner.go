@@ -65,7 +65,7 @@ func (t *text) inner(it *replay.Item, m *decode.Message) {
 	}
 	s.own("\n")
 	if body {
-		s.body(m, t.o.Hex)
+		s.body(m, &t.o)
 	}
 }
 

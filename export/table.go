@@ -343,20 +343,6 @@ func methodOf(x *replay.Exchange) string {
 	return x.Request.Method
 }
 
-// grpcStatus is the call's own result, which is in the trailers (or, when there
-// was no message, in the header).
-func grpcStatus(m *decode.Message) string {
-	if !isGRPC(m) {
-		return ""
-	}
-	for _, f := range m.Trailer {
-		if strings.EqualFold(f.Name, "grpc-status") {
-			return f.Value
-		}
-	}
-	return header(m, "grpc-status")
-}
-
 // shortTypes are names people use for media types that are longer.
 var shortTypes = strings.NewReplacer("octet-stream", "binary", "javascript", "js", "x-www-form-urlencoded", "form", "svg+xml", "svg", "event-stream", "sse")
 

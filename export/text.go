@@ -6,7 +6,6 @@ import (
 
 	"github.com/NoFear0411/spliff/decode"
 	"github.com/NoFear0411/spliff/decode/content"
-	"github.com/NoFear0411/spliff/format"
 	"github.com/NoFear0411/spliff/replay"
 )
 
@@ -15,6 +14,7 @@ type TextOptions struct {
 	Bodies     bool // print bodies, binary ones as the start of a hexdump
 	Hex        bool // print bodies as hexdump, with their file signature
 	Compact    bool // one line a message
+	Pretty     bool // lay JSON bodies out anew, for a terminal
 	Latency    bool // print how long messages took
 	Handshakes bool // print TLS handshakes
 	Color      bool
@@ -35,12 +35,12 @@ type text struct {
 	err   error
 }
 
-// NewText returns the sink of the live view and of replay. What it writes for
-// an item depends on the items alone, and each item is one Write.
+// NewText returns the sink of the live view and of replay. What it writes for an
+// item depends on the items alone; it is one Write, unless its body is large.
 func NewText(w io.Writer, o TextOptions) Sink {
 	// One line a message leaves no room for a body; a hexdump shows one.
 	o.Bodies = (o.Bodies || o.Hex) && !o.Compact
-	return &text{w: w, o: o, s: screen{color: o.Color, ascii: o.ASCII}, zone: time.UTC}
+	return &text{w: w, o: o, s: screen{color: o.Color, ascii: o.ASCII, w: w}, zone: time.UTC}
 }
 
 // Item implements [Sink].
@@ -196,6 +196,7 @@ func (t *text) tail(c *replay.Conn, m *decode.Message, from int64, response bool
 		s.captured(c.ALPN)
 	}
 	if response {
+		s.grpcTail(m)
 		ctype := header(m, "content-type")
 		if ctype != "" {
 			s.own(" ")
@@ -273,7 +274,7 @@ func (t *text) rest(m *decode.Message) {
 		s.own("\n")
 	}
 	if t.o.Bodies {
-		s.body(m, t.o.Hex)
+		s.body(m, &t.o)
 	}
 	s.trailer(m)
 }
@@ -326,14 +327,6 @@ func (t *text) opaque(it *replay.Item, m *decode.Message) {
 		s.warn(w, "  ")
 	}
 	s.own("\n")
-}
-
-func (s *screen) direction(d decode.Dir) {
-	if d == decode.Read {
-		s.own("READ")
-	} else {
-		s.own("WRITE")
-	}
 }
 
 // notice prints what befell a connection rather than one of its messages.
@@ -392,25 +385,4 @@ func (t *text) drop(it *replay.Item) {
 		t.who(it.Conn)
 	}
 	s.own("\n")
-}
-
-// causeOf puts a cause in words. A cause of a newer recorder is still a loss.
-func causeOf(c format.DropCause) literal {
-	switch c {
-	case format.DropRingFull:
-		return "the kernel ring was full"
-	case format.DropFault:
-		return "the process's memory could not be read"
-	case format.DropSnaplen:
-		return "cut by the size limit of the recording"
-	case format.DropNoState:
-		return "a kernel table was full"
-	case format.DropMissed:
-		return "the kernel did not run the probe"
-	case format.DropControl:
-		return "a control event was lost"
-	case format.DropWriter:
-		return "the session writer was too slow"
-	}
-	return "cause unknown"
 }

@@ -14,6 +14,9 @@ import (
 // [Options.MaxConns] is 0.
 const DefaultMaxConns = 1 << 16
 
+// DefaultBudget is the budget of bodies when [Options.Budget] is 0.
+const DefaultBudget = 128 << 20
+
 // ErrClosed is returned by a call on an [Engine] that was closed.
 var ErrClosed = errors.New("engine is closed")
 
@@ -31,6 +34,11 @@ type Options struct {
 	// DefaultMaxConns. The one that was silent longest is given up beyond it:
 	// a session that opens connections and never ends them is the attack.
 	MaxConns int
+	// Budget is the most bytes of bodies held together for messages that are not
+	// complete and exchanges that wait for their other half, 0 means
+	// DefaultBudget, negative none. Beyond it the connections that hold most lose
+	// theirs. Hundreds of bodies open at once are the attack.
+	Budget int
 }
 
 // decoder is the seam between the engine and decode/conn: tests put a fake in.
@@ -40,6 +48,9 @@ type decoder interface {
 	Gap([]decode.Message, decode.Gap) []decode.Message
 	End([]decode.Message, decode.At, bool) []decode.Message
 	Role() decode.Role
+	Kept() int
+	Shed()
+	Expire([]decode.Message, decode.At) []decode.Message
 }
 
 func newConnDecoder(l decode.Limits) decoder { return conn.New(l) }
@@ -52,7 +63,9 @@ type Engine struct {
 	// in the pool: that is what makes the output the same for any Workers.
 	data     bool
 	maxConns int
+	idle     int64
 	table    table
+	budget   budget
 	pool     pool
 
 	libs     [256]string // by PROBE id, of this section
@@ -89,6 +102,14 @@ func newEngine(o Options, sink func(*Item) error, mk func(decode.Limits) decoder
 	e := &Engine{data: o.Data, maxConns: o.MaxConns, sink: sink}
 	e.table.reset()
 	cfg := &flowConfig{limits: o.Limits.WithDefaults(), data: o.Data, make: mk}
+	e.idle = cfg.limits.Idle
+	e.budget.limit = o.Budget
+	if o.Budget == 0 {
+		e.budget.limit = DefaultBudget
+	}
+	if cfg.limits.Body < 0 {
+		e.budget.limit = -1 // nothing is kept
+	}
 	e.pool.start(max(o.Workers, 0), ops, bytes, cfg, e.emit)
 	return e
 }
@@ -118,8 +139,9 @@ func (e *Engine) Push(ev *format.Event) error {
 
 // dispatch returns an error only for an event that makes no sense.
 func (e *Engine) dispatch(ev *format.Event) error {
-	if ev.Type != format.TypeSession && ev.Type != format.TypeEnd {
-		e.openSec = true
+	if ev.Type != format.TypeSession {
+		e.expire()
+		e.openSec = e.openSec || ev.Type != format.TypeEnd
 	}
 	switch ev.Type {
 	case format.TypeData:
@@ -168,9 +190,10 @@ func (e *Engine) pushData(ev *format.Event) error {
 		}
 		f = e.open(ev, format.Conn{MidStream: true})
 	}
-	e.table.touch(f)
+	e.table.touch(f, e.now)
 	e.refresh(f, ev.Probe)
 	e.sum.Bytes += n
+	e.spend(len(ev.Payload))
 	data, off := ev.Payload, ev.Offset
 	switch want := f.next[dir]; {
 	case want == 0 && f.joined:
@@ -261,7 +284,7 @@ func (e *Engine) open(ev *format.Event, c format.Conn) *flow {
 		}
 		e.table.forget(ev.Conn)
 	}
-	e.table.insert(f)
+	e.table.insert(f, e.now)
 	e.refresh(f, ev.Probe)
 	e.add(op{kind: opHint, flow: f.state, conn: f.snap}, nil)
 	return f

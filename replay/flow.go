@@ -67,6 +67,12 @@ func (f *flowState) run(cfg *flowConfig, o *op, data []byte, out []*Item) []*Ite
 	case opNote:
 		o.conn = f.known(o.conn)
 		return append(out, o.stamp())
+	case opShed:
+		f.dec.Shed()
+		f.pairs.shed()
+		return out
+	case opExpire:
+		f.msgs = f.dec.Expire(f.msgs, at)
 	case opGap:
 		f.msgs = f.dec.Gap(f.msgs, decode.Gap{Dir: o.dir, At: at, Len: o.off, Known: true})
 	case opData:
@@ -93,6 +99,15 @@ func (f *flowState) run(cfg *flowConfig, o *op, data []byte, out []*Item) []*Ite
 		*f = flowState{} // the decoder's memory goes now, not with the batch
 	}
 	return out
+}
+
+// kept is how many bytes of bodies are held. The pusher asks while no op of the
+// flow is under way.
+func (f *flowState) kept() int {
+	if f.dec == nil {
+		return 0
+	}
+	return f.dec.Kept() + f.pairs.body
 }
 
 // emit makes items of the decoder's messages: each one, and after it the

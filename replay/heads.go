@@ -36,8 +36,11 @@ func NewHeads() *Heads {
 
 func ignore(*Item) error { return nil }
 
-// options decodes in the goroutine that pushes, so that found needs no lock.
-func (h *Heads) options() Options { return Options{Limits: decode.Limits{Body: -1}} }
+// options decodes in the goroutine that pushes, so that found needs no lock. Nothing
+// is given up for being idle: what comes late is content all the same.
+func (h *Heads) options() Options {
+	return Options{Limits: decode.Limits{Body: -1, Inner: -1, Idle: -1}}
+}
 
 // found takes note of bytes that are no content.
 func (h *Heads) found(flow uint64, dir decode.Dir, off, n uint64) {
@@ -216,4 +219,7 @@ func (deaf) Hint(decode.Hint)                                             {}
 func (deaf) Append(m []decode.Message, _ decode.Chunk) []decode.Message   { return m }
 func (deaf) Gap(m []decode.Message, _ decode.Gap) []decode.Message        { return m }
 func (deaf) End(m []decode.Message, _ decode.At, _ bool) []decode.Message { return m }
+func (deaf) Expire(m []decode.Message, _ decode.At) []decode.Message      { return m }
 func (deaf) Role() decode.Role                                            { return decode.RoleUnknown }
+func (deaf) Kept() int                                                    { return 0 }
+func (deaf) Shed()                                                        {}

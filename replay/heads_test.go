@@ -43,7 +43,8 @@ func stripped(t testing.TB, evs []format.Event) []format.Event {
 func exchangesOf(t testing.TB, evs []format.Event) ([]*Exchange, Summary) {
 	t.Helper()
 	var list []*Exchange
-	e := New(Options{}, func(it *Item) error {
+	// The trailers of gRPC-Web are inside the content that is taken out.
+	e := New(Options{Limits: decode.Limits{Inner: -1}}, func(it *Item) error {
 		if it.Kind == ItemExchange {
 			list = append(list, it.Exchange)
 		}

@@ -153,7 +153,7 @@ func (e *Engine) pushEdited(ev *format.Event, d *format.Drop) {
 		}
 		f = e.open(ev, format.Conn{MidStream: true})
 	}
-	e.table.touch(f)
+	e.table.touch(f, e.now)
 	e.refresh(f, ev.Probe)
 	end := d.Offset + d.Bytes
 	if f.joined && f.next[dir] == 0 {

@@ -138,6 +138,17 @@ func (p *pairs) close(id uint32) {
 	}
 }
 
+// shed drops the bodies of what waits.
+func (p *pairs) shed() {
+	for id, x := range p.open {
+		if weight(x) > 0 {
+			x.req, x.resp = bare(x.req), bare(x.resp)
+			p.open[id] = x
+		}
+	}
+	p.body = 0
+}
+
 func (p *pairs) giveUpOldest() {
 	for len(p.order) > 0 {
 		id := p.order[0]
@@ -183,13 +194,13 @@ func weight(x pair) int {
 
 // bare returns m without the bytes of its body. m itself was handed out.
 func bare(m *decode.Message) *decode.Message {
-	if m == nil {
-		return nil
+	if m == nil || m.Body.Data == nil && m.Body.Content == nil {
+		return m
 	}
 	c := *m
 	c.Body.Data, c.Body.Content, c.Body.Cut = nil, nil, true
 	c.Anomalies = append(slices.Clip(c.Anomalies), decode.Anomaly{
-		Kind: decode.AnomalyLimit, Dir: m.Dir, Detail: "body not kept: too many requests wait for a response",
+		Kind: decode.AnomalyLimit, Dir: m.Dir, Detail: "body not kept: too much waits for its other half",
 	})
 	return &c
 }

@@ -76,7 +76,7 @@ func direct(t *testing.T, name string) (string, replay.Summary) {
 	var out bytes.Buffer
 	lines := export.Decoded(export.NewJSON(&out, export.JSONOptions{}), replay.ItemExchange, defaultBody)
 	sink := export.Collected(lines, export.CollectLimits{})
-	e := replay.New(replay.Options{Limits: decode.Limits{Body: defaultBody}}, sink.Item)
+	e := replay.New(replay.Options{Limits: decode.Limits{Body: defaultBody, Hash: true}}, sink.Item)
 	var seq, now uint64
 	push := func(ev format.Event) {
 		ev.Seq, ev.Time = seq, now

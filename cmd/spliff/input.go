@@ -156,6 +156,7 @@ func losses(sum replay.Summary) []string {
 	}
 	add(sum.Late, "%s came after the end of their connection and are not shown", count(sum.Late, "byte"))
 	add(sum.Overlap, "%s came twice and are shown once", count(sum.Overlap, "byte"))
+	add(sum.Shed, "bodies of %s were dropped before their end, as too many were kept at once (--max-bodies)", count(sum.Shed, "connection"))
 	add(sum.Malformed, "%s could not be understood", count(sum.Malformed, "event"))
 	add(sum.Evicted, "%s open at once were too many to follow; the oldest are cut", count(sum.Evicted, "connection"))
 	return said

@@ -111,7 +111,7 @@ func runShow(ctx context.Context, e *env, name string, ids idSet, o *showOptions
 		return in.pick(ctx, e, engine, ids, whole(export.NewJSON(out, export.JSONOptions{})))
 	case len(ids) > 0:
 		return in.pick(ctx, e, engine, ids, whole(&detailSink{out: out, o: export.TextOptions{
-			Bodies: true, Hex: o.hex, Latency: true, Handshakes: true, Color: colour, ASCII: e.ascii(),
+			Bodies: true, Hex: o.hex, Pretty: e.terminal(e.stdout), Latency: true, Handshakes: true, Color: colour, ASCII: e.ascii(),
 		}}))
 	default:
 		list := &listSink{Sink: export.NewTable(out, export.TableOptions{

@@ -25,6 +25,9 @@ func (s *stream) feedCounted(dst []decode.Message, p []byte, m moment) ([]decode
 		n = int(s.left)
 	}
 	s.keep(p[:n])
+	if s.tap != nil {
+		dst = s.tap.Append(dst, decode.Chunk{Dir: s.dir, At: m.at, Start: m.start, Data: p[:n]})
+	}
 	s.left -= uint64(n)
 	if s.left == 0 {
 		s.traced(0, uint64(n))
@@ -46,7 +49,17 @@ func (s *stream) endCounted(dst []decode.Message, m moment) []decode.Message {
 func (s *stream) keep(p []byte) {
 	b := &s.msg.Body
 	b.Size = addSat(b.Size, uint64(len(p)))
-	if room := s.limits.Body - len(b.Data); len(p) > room {
+	room := s.limits.Body - len(b.Data)
+	if b.Cut {
+		room = 0 // what follows a piece left out must not be joined to it
+	}
+	if s.limits.Hash {
+		if len(p) > room {
+			s.sum.Start(b)
+		}
+		s.sum.Add(p)
+	}
+	if len(p) > room {
 		b.Cut = true
 		p = p[:max(room, 0)]
 	}

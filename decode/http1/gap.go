@@ -39,6 +39,9 @@ func (s *stream) gap(dst []decode.Message, g decode.Gap) []decode.Message {
 		return s.gapInHead(dst, m, detail)
 	}
 	s.note(decode.AnomalyGap, detail)
+	if s.tap != nil {
+		dst = s.tap.Gap(dst, g)
+	}
 	switch {
 	case s.step == stepClose:
 		s.lost(g.Len)

@@ -5,6 +5,7 @@ import (
 
 	"github.com/NoFear0411/spliff/decode"
 	"github.com/NoFear0411/spliff/decode/content"
+	"github.com/NoFear0411/spliff/decode/tap"
 )
 
 // step is what a stream waits for.
@@ -42,6 +43,8 @@ type stream struct {
 	msg     decode.Message
 	carry   []decode.Anomaly // for the message that comes next
 	left    uint64           // stepLength, stepChunkData
+	sum     content.Sum
+	tap     tap.Tap // reads the body of msg as it comes; nearly always nil
 	chunk   lineBuf
 	skip    skip
 	held    []held
@@ -83,7 +86,9 @@ func (s *stream) feed(dst []decode.Message, p []byte, m moment) []decode.Message
 			dst, n = s.feedTrailer(dst, p, m)
 		case stepClose:
 			s.keep(p)
-			n = len(p)
+			if n = len(p); s.tap != nil {
+				dst = s.tap.Append(dst, decode.Chunk{Dir: s.dir, At: m.at, Start: m.start, Data: p})
+			}
 		case stepSkip:
 			dst, n = s.feedSkip(dst, p, m)
 		case stepHold:
@@ -169,6 +174,7 @@ func (s *stream) enter(dst []decode.Message, next body, m moment) []decode.Messa
 	case bodyUnknown:
 		return s.giveUp(dst, m)
 	}
+	s.tap = tap.Open(&s.msg, s.limits)
 	return dst
 }
 
@@ -263,9 +269,25 @@ func (s *stream) giveUp(dst []decode.Message, m moment) []decode.Message {
 // emit hands msg out.
 func (s *stream) emit(dst []decode.Message, m moment) []decode.Message {
 	s.msg.End = m.at
+	if s.tap != nil {
+		dst = s.endTap(dst, m)
+	}
+	if s.limits.Hash {
+		s.sum.Finish(&s.msg)
+	}
 	content.Fill(&s.msg, s.limits.Content)
 	dst = append(dst, s.msg)
 	s.msg = decode.Message{}
+	return dst
+}
+
+// endTap ends the reading of what is inside the body.
+func (s *stream) endTap(dst []decode.Message, m moment) []decode.Message {
+	dst, odd := s.tap.End(dst, &s.msg, m.at)
+	s.tap = nil
+	for _, a := range odd {
+		s.note(a.Kind, a.Detail)
+	}
 	return dst
 }
 

@@ -15,9 +15,10 @@ type Conn struct {
 	half    [2]half // by Dir
 	reg     registry
 	notices map[decode.AnomalyKind]int
-	silent  int  // notices not given
-	kept    int  // body bytes kept for messages still open
-	joined  bool // frames were missed: a stream may have begun unseen
+	silent  int   // notices not given
+	kept    int   // body bytes kept for messages still open
+	joined  bool  // frames were missed: a stream may have begun unseen
+	swept   int64 // time at which idle streams were last looked for
 
 	trace decode.Trace
 
@@ -76,6 +77,7 @@ func (c *Conn) BeginAt(d decode.Dir, pos uint64) {
 // Append decodes a chunk and appends the messages it completes to dst.
 func (c *Conn) Append(dst []decode.Message, ch decode.Chunk) []decode.Message {
 	c.begin(dst, ch.At, ch.Start)
+	c.sweep()
 	c.half[ch.Dir].begun = true
 	c.feed(&c.half[ch.Dir], ch.Data)
 	return c.finish()
@@ -86,6 +88,7 @@ func (c *Conn) Append(dst []decode.Message, ch decode.Chunk) []decode.Message {
 // frame boundary and forget that direction's HPACK table.
 func (c *Conn) Gap(dst []decode.Message, g decode.Gap) []decode.Message {
 	c.begin(dst, g.At, g.At.Time)
+	c.sweep()
 	h := &c.half[g.Dir]
 	c.gap(h, g)
 	h.begun, h.pos = true, h.pos+g.Len

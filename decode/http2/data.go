@@ -89,13 +89,20 @@ func (c *Conn) data(h *half, p []byte) {
 	if d.st == nil {
 		return
 	}
+	d.st.last = c.at.Time
 	o := &d.st.slot[d.slot]
 	if o.tunnel {
 		c.tunnelled(d.st, d.slot, h, p[:n])
 		return
 	}
+	if o.m.Body.Size == 0 {
+		c.openTap(h, o)
+	}
 	o.m.Body.Size += uint64(n)
 	c.keepBody(h, o, p[:n])
+	if o.tap != nil {
+		c.tapped(h, o, p[:n])
+	}
 }
 
 // keepBody appends to Body.Data within Limits.Body, which also bounds, twice
@@ -105,6 +112,15 @@ func (c *Conn) keepBody(h *half, o *open, p []byte) {
 	b := &o.m.Body
 	limit := max(0, c.lim.Body)
 	room := min(limit-len(b.Data), 2*limit-c.kept)
+	if b.Cut {
+		room = 0 // what follows a piece left out must not be joined to it
+	}
+	if c.lim.Hash {
+		if room < len(p) {
+			o.sum.Start(b)
+		}
+		o.sum.Add(p)
+	}
 	if room < len(p) {
 		b.Cut = true
 		p = p[:max(0, room)]
@@ -173,6 +189,12 @@ func (c *Conn) dataGap(h *half, n int) {
 		c.tunnelled(d.st, d.slot, h, nil)
 	}
 	b := &o.m.Body
+	if b.Size == 0 {
+		c.openTap(h, o)
+	}
+	if o.tap != nil {
+		c.out = o.tap.Gap(c.out, decode.Gap{Dir: h.dir, At: c.at, Len: uint64(n), Known: true})
+	}
 	// Holes that touch are one: how a loss was cut into events must not show.
 	if k := len(b.Gaps); k > 0 && b.Gaps[k-1].Off+b.Gaps[k-1].Len == b.Size {
 		b.Gaps[k-1].Len += uint64(n)

@@ -29,7 +29,7 @@
 //   - Notices carry the Stream they concern. At most a few of each kind are given
 //     for one connection, then they are counted.
 //
-// The package does not track flow control or priorities, does not look into
-// gRPC or WebSocket, and does not find out which side is the client: package
+// The package does not track flow control or priorities, leaves what is inside
+// bodies to package tap, and does not find out which side is the client: package
 // conn does.
 package http2

@@ -11,6 +11,7 @@ import (
 
 	"github.com/NoFear0411/spliff/decode"
 	"github.com/NoFear0411/spliff/decode/decodetest"
+	"github.com/NoFear0411/spliff/decode/grpc"
 )
 
 // hostileKinds maps the corpus' names of meanings to kinds.
@@ -32,7 +33,7 @@ var hostileKinds = map[string][]decode.AnomalyKind{
 	"h2.rapid_reset":            {AnomalyRapidReset},
 	"h2.control_flood":          {AnomalyControlFlood},
 	"h2.bad_stream_id":          {AnomalyStreamID},
-	"grpc.truncated_message":    {AnomalyGRPC},
+	"grpc.truncated_message":    {grpc.AnomalyTruncated},
 }
 
 // Keys of expect.txt that are about other packages, the files, or the run.

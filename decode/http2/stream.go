@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"github.com/NoFear0411/spliff/decode"
+	"github.com/NoFear0411/spliff/decode/content"
+	"github.com/NoFear0411/spliff/decode/tap"
 	"github.com/NoFear0411/spliff/decode/websocket"
 )
 
@@ -25,6 +27,11 @@ type open struct {
 	length  int64 // content-length, or noLength
 	more    int   // anomalies over the limit
 	kept    int   // bytes counted in Conn.kept
+
+	sum        content.Sum
+	tap        tap.Tap // reads the body as it comes; nearly always nil
+	tapLost    int     // half.losses that the tap was told of
+	tapUnsized bool    // it was told of unsized
 }
 
 // noLength is the length of a message that declares none; 0 is a length.
@@ -35,6 +42,7 @@ const noLength = -1
 type stream struct {
 	id       uint32
 	exchange uint32
+	last     int64 // time of its last frame
 	slot     [2]open
 	head     bool   // the request's method is HEAD
 	connect  bool   // … is CONNECT
@@ -79,7 +87,7 @@ func (c *Conn) open(id uint32) *stream {
 		r.free, st.next = st.next, nil // remove left the rest zero
 	}
 	r.exchanges++
-	st.id, st.exchange = id, r.exchanges
+	st.id, st.exchange, st.last = id, r.exchanges, c.at.Time
 	for i := range st.slot {
 		st.slot[i].length = noLength
 	}
@@ -199,9 +207,15 @@ func (c *Conn) abandon(st *stream, flags decode.Flags, kind decode.AnomalyKind, 
 func (c *Conn) emit(o *open) {
 	c.kept -= o.kept
 	o.kept = 0
+	if o.tap != nil {
+		c.endTap(o)
+	}
 	// A head without DATA still has Codings to name.
 	if o.m.Body.Size > 0 || o.head {
-		c.finishBody(o)
+		if c.lim.Hash && !o.tunnel {
+			o.sum.Finish(&o.m)
+		}
+		content.Fill(&o.m, c.lim.Content)
 	}
 	// The last anomaly kept gives its place to the count, hence the +1: itself
 	// is one of those that were not kept.
