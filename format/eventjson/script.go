@@ -16,7 +16,7 @@ const clientPID = 1
 type script struct {
 	to     *sections
 	out    *format.Writer // nil until the first event, whose time is the session's start
-	failed error // of out, for ever
+	failed error          // of out, for ever
 	seq    uint64
 	now    uint64 // time of the latest line that has one
 	conns  map[uint32]*talk
