@@ -16,6 +16,9 @@ type CopyOptions struct {
 	// events are then those of what is written, and a section that has nothing to
 	// show, because its query wants nothing of it, is left out.
 	Edited bool
+	// NoArguments leaves out the command lines of processes and of the recorder:
+	// what was sent may stand in them.
+	NoArguments bool
 	// Map, if not nil, gets each event and puts what is to stand in its place. It is
 	// shown SESSION and END events too, but those stay whatever it does: then put does
 	// nothing. Payloads are as those of Reader.Next.
@@ -25,13 +28,15 @@ type CopyOptions struct {
 // Copier writes the sections of readers, one after the other, as sections of one
 // file. Sections stay sections: each keeps the description, the place in its
 // session and the numbers of its events; repeated definitions, chunks and footers
-// are made anew. It is not safe for concurrent use.
+// are made anew. Where a file of a longer session is left out between two others,
+// those behind it get its number and so on, so that nothing looks lost. It is not safe for concurrent use.
 type Copier struct {
 	w   io.Writer
 	o   CopyOptions
 	out *Writer // of the open section, nil if there is none
 	// done is the writer of the section before, whose footer is still to come.
 	done *Writer
+	on   *Event   // END of it that says where it goes on, if that is not known yet
 	enc  encoders // of all sections
 	sum  CopySummary
 
@@ -41,6 +46,11 @@ type Copier struct {
 	held   []Event          // of a section that has nothing to show yet, SESSION first
 	no     int              // of the open section, over all readers
 	next   uint32           // number of the file in which the section before goes on
+	gone   uint32           // files left out behind the first of this session that was not
+	cut    bool             // one was left out since the last that was not
+	number uint32           // of the last file of this session that was not left out
+	shown  bool             // there is one
+	closed bool             // the open section has an END event
 	met    map[uint32]uint8 // connections of a slice, see lead
 	total  End              // of the open section
 	last   uint64           // greatest time of it
@@ -51,6 +61,7 @@ type Copier struct {
 type CopySummary struct {
 	Sections int
 	LeftOut  int      // sections that had nothing to show
+	Unclosed int      // sections without an END event
 	Events   uint64   // repeats not counted
 	Bytes    uint64   // of plaintext
 	Missing  []string // files of sessions that belong between two that are there
@@ -144,6 +155,13 @@ func (c *Copier) begin(s Section, ev *Event) error {
 			c.sum.Unnumbered++
 		}
 	}
+	if !c.first.Member || !s.Headless && (!c.before.member || c.before.uuid != s.file.uuid) {
+		if err := c.goOn(false); err != nil {
+			return err
+		}
+		c.gone, c.cut, c.shown = 0, false, false
+	}
+	c.first.FileNo -= min(c.gone, c.first.FileNo)
 	if s.Headless {
 		c.first.FirstSeq = ev.Seq
 	} else {
@@ -152,12 +170,15 @@ func (c *Copier) begin(s Section, ev *Event) error {
 		}
 		c.before = s.file
 	}
-	c.next = 0
+	c.next, c.closed = 0, false
 	if ev.Flags&FlagRepeat == 0 || c.met == nil {
 		c.met = map[uint32]uint8{}
 	}
+	if c.o.NoArguments {
+		ev = unargued(ev)
+	}
 	c.held = append(c.held[:0], copied(ev))
-	if c.o.Edited && !c.first.Member {
+	if c.o.Edited {
 		return nil // until there is something to show
 	}
 	return c.start()
@@ -174,11 +195,12 @@ func (c *Copier) start() error {
 	}
 	if c.done != nil {
 		c.done.out.noSeek = true
-		if err := c.done.Close(); err != nil {
+		if err := errors.Join(c.goOn(c.first.Member && c.shown), c.done.Close()); err != nil {
 			return err
 		}
 		c.done = nil
 	}
+	c.shown, c.cut, c.number = true, false, c.first.FileNo
 	s := &c.first
 	o := WriterOptions{
 		Level: c.o.Level, ChunkBytes: c.o.ChunkBytes, Workers: c.o.Workers,
@@ -210,6 +232,9 @@ func (c *Copier) start() error {
 
 // append copies one event.
 func (c *Copier) append(ev *Event) error {
+	if c.o.NoArguments {
+		ev = unargued(ev)
+	}
 	if c.out == nil {
 		if !shows(ev) && len(c.held) < maxHeldCopies {
 			c.held = append(c.held, copied(ev))
@@ -225,12 +250,12 @@ func (c *Copier) append(ev *Event) error {
 // shows reports whether ev is of what was recorded, rather than about the recording.
 func shows(ev *Event) bool {
 	switch ev.Type {
-	case TypeProbe, TypeClock, TypeEnd:
+	case TypeProbe, TypeClock, TypeEnd, TypeAttach, TypeTick:
 		return false
 	case TypeDrop:
 		return ev.Conn != 0
 	}
-	return true
+	return ev.Flags&FlagRepeat == 0 // else it is of what comes later, or before
 }
 
 // write appends ev to the section, unless it is a repeat that the writer will make
@@ -268,7 +293,7 @@ func (c *Copier) write(ev *Event) error {
 // ended copies an END event, with new totals if the section is edited.
 func (c *Copier) ended(r *Reader, ev *Event) error {
 	end, err := ParseEnd(ev.Payload)
-	c.next = end.Next
+	c.next, c.closed = end.Next, true
 	switch {
 	case err != nil || !c.o.Edited:
 		return c.append(ev)
@@ -283,7 +308,32 @@ func (c *Copier) ended(r *Reader, ev *Event) error {
 	total := c.total
 	total.Reason, total.Next = end.Reason, end.Next
 	own.Payload = total.AppendTo(nil)
+	if total.Next != 0 {
+		c.on = &own // it may be that nothing is left of the next
+		return nil
+	}
 	return c.append(&own)
+}
+
+// goOn writes the END event of the section that waits, if where the session goes
+// on was not known before. here says that it does in the next section.
+func (c *Copier) goOn(here bool) error {
+	ev := c.on
+	if ev == nil {
+		return nil
+	}
+	c.on = nil
+	end, err := ParseEnd(ev.Payload)
+	switch {
+	case err != nil:
+	case here:
+		end.Next = c.number + 1
+	case c.cut:
+		end.Reason, end.Next = "edited", 0
+	}
+	ev.Payload = end.AppendTo(nil)
+	c.sum.Events++
+	return c.done.Append(ev)
 }
 
 // end ends the open section, if there is one.
@@ -294,7 +344,14 @@ func (c *Copier) end() error {
 	c.open = false
 	if c.out == nil {
 		c.sum.LeftOut++
+		if c.first.Member && c.shown {
+			c.gone++
+			c.cut = true
+		}
 		return nil
+	}
+	if !c.closed {
+		c.sum.Unclosed++
 	}
 	// Its footer waits: only the last section of all may have a seek table, and only
 	// if it is the first.
@@ -307,7 +364,7 @@ func (c *Copier) end() error {
 func (c *Copier) Close() (CopySummary, error) {
 	err := c.end()
 	if c.done != nil {
-		err = c.done.Close()
+		err = errors.Join(c.goOn(false), c.done.Close())
 	}
 	return c.sum, err
 }

@@ -35,7 +35,7 @@ func (f *copyFlags) check(e *env, inputs ...string) error {
 	}
 	for _, name := range inputs {
 		if sameFile(name, f.out) {
-			return usagef("%s is both the session and the output: it would be lost", name)
+			return usagef("%s is both input and output: it would be lost", name)
 		}
 	}
 	if f.out != stdio {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -29,9 +30,10 @@ Several files become one after the other: sessions by their start, files of one
 session by their number. (cat a.spl b.spl is a session file too.)
 
 --drop-bodies leaves heads, sizes and times, and takes out what bodies, tunnels and
-unknown protocols carried. Where it was is written down. The session is read
-twice, so it must be a file. Heads stay as they are: cookies and tokens in them,
-and in URLs, too.
+unknown protocols carried. Where it was is written down. The command lines of
+processes and of the recording go too: they may hold what was sent. The session is
+read twice, so it must be a file. Heads stay as they are: cookies and tokens in
+them, and in URLs, too.
 `
 
 // editOptions are the flags of edit.
@@ -71,7 +73,7 @@ func newEditCmd(e *env) *cobra.Command {
 	fs.Var(&o.pids, "pid", "only these processes and their connections (repeatable)")
 	fs.IntVar(&o.level, "level", 1, "pack with zstd `LEVEL` 1 to 19")
 	fs.Var(&o.chunk, "chunk", "close chunks at this size, 4KiB to 32MiB (default 1MiB)")
-	fs.BoolVar(&o.dropBodies, "drop-bodies", false, "take out all content, leave heads and sizes")
+	fs.BoolVar(&o.dropBodies, "drop-bodies", false, "take out all content and command lines, leave heads and sizes")
 	return cmd
 }
 
@@ -102,6 +104,7 @@ func runEdit(ctx context.Context, e *env, names []string, o *editOptions) error 
 	defer stop()
 	co := copyOptions()
 	co.Level, co.ChunkBytes, co.Edited = o.level, int(o.chunk), in.query.Recording || o.dropBodies
+	co.NoArguments = o.dropBodies
 	if o.dropBodies {
 		heads, err := in.heads(ctx)
 		if err != nil {
@@ -132,6 +135,10 @@ func runEdit(ctx context.Context, e *env, names []string, o *editOptions) error 
 	}
 	if err := out.finish(); err != nil {
 		return err
+	}
+	if sum.Unclosed > 0 {
+		lost++
+		e.say("spliff: %s: %s not closed in order: still running, killed, or cut", strings.Join(names, ", "), were(sum.Unclosed, "section"))
 	}
 	if lost+sayRefused(e, o.out, &sum) > 0 {
 		return exitError{code: exitDamaged}

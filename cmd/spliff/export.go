@@ -75,6 +75,9 @@ func runExport(ctx context.Context, e *env, name string, o *exportOptions) error
 	default:
 		return usagef("unknown format %q: use pcapng, json or events", o.format)
 	}
+	if encryptedName(o.out) {
+		return usagef("%s would not be encrypted: give a name without .age, or -o - and pipe it to age", o.out)
+	}
 	if sameFile(name, o.out) {
 		return usagef("%s is both the session and the output: it would be lost", name)
 	}

@@ -167,6 +167,10 @@ func session(t testing.TB, kind string) []byte {
 		f.shop()
 		b := f.bytes(true)
 		return b[:bytes.Index(b, []byte("SPLI"))-8]
+	case "argcanary":
+		proc := format.Proc{PID: 4242, Comm: "curl", Exe: "/usr/bin/curl", Args: []string{"curl", "-d", "secret=canary"}}
+		f.event(format.Event{Type: format.TypeProc, Payload: proc.AppendTo(nil)})
+		f.shop()
 	case "canary":
 		f.conn("http/1.1")
 		f.exchange("POST /v1/login?who=me HTTP/1.1\r\nHost: shop.example\r\nTransfer-Encoding: chunked\r\n\r\n9;ext\r\ncanary in\r\n8\r\n request\r\n0\r\n\r\n",

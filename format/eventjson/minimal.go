@@ -175,7 +175,7 @@ func isMinimal(line []byte) bool {
 		case "dir":
 			start := in.skip()
 			dir := bytes.TrimSpace(in.line[start:in.pos])
-			mini = mini || string(dir) == `"c2s"` || string(dir) == `"s2c"`
+			mini = mini || len(dir) > 0 && dir[0] == '"' && string(dir) != `"write"` && string(dir) != `"read"`
 			return
 		}
 		in.skip()
