@@ -148,7 +148,7 @@ func warnings(m *decode.Message, bodies bool) []string {
 		if a.Kind == decode.AnomalyNoRequest || a.Detail == "" {
 			add(true, "%s", a.Kind)
 		} else {
-			add(true, "%s: %s", a.Kind, a.Detail)
+			add(true, "%s at byte %d: %s", a.Kind, a.Offset, a.Detail)
 		}
 	}
 	return out

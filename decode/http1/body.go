@@ -134,10 +134,11 @@ func (s *stream) feedChunkLine(dst []decode.Message, p []byte, m moment) ([]deco
 	if !done {
 		return dst, n
 	}
+	s.at = s.pos + uint64(n) - uint64(s.chunk.size)
+	cut := s.chunk.size > chunkLineKept
 	if s.chunk.size > chunkLineMax {
 		s.note(decode.AnomalyLimit, fmt.Sprintf("chunk line of %d bytes", s.chunk.size))
 	}
-	cut := s.chunk.size > chunkLineKept
 	s.chunk.reset()
 	line, bare := trimEOL(line)
 	if bare {
@@ -190,6 +191,7 @@ func chunkSize(line []byte) (n uint64, i int, ok bool) {
 // feedChunkEnd reads the line end after chunk data.
 func (s *stream) feedChunkEnd(dst []decode.Message, p []byte, m moment) ([]decode.Message, int) {
 	cr := len(s.chunk.buf) > 0 // the CR came before
+	s.at = s.pos
 	switch c := p[0]; {
 	case c == '\n':
 		if !cr {

@@ -66,7 +66,9 @@ func (c *Conn) Rest() []decode.Chunk {
 
 // Append reads a chunk and appends the messages it completes to dst.
 func (c *Conn) Append(dst []decode.Message, ch decode.Chunk) []decode.Message {
-	return c.stream(ch.Dir).feed(dst, ch.Data, moment{ch.At, ch.Start})
+	s := c.stream(ch.Dir)
+	s.pos = ch.Off
+	return s.feed(dst, ch.Data, moment{ch.At, ch.Start})
 }
 
 // Gap tells of missing bytes, and appends the messages they end.
@@ -185,7 +187,7 @@ func (c *Conn) answer(m *decode.Message) pending {
 	if c.queue.len() == 0 {
 		c.exchange++
 		m.Exchange = c.exchange
-		c.resp.note(decode.AnomalyNoRequest, "")
+		c.resp.note(decode.AnomalyNoRequest, "no request was seen that it could answer")
 		return pending{exchange: c.exchange}
 	}
 	p := c.queue.list[c.queue.first]

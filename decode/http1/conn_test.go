@@ -38,7 +38,7 @@ func brief(m decode.Message) string {
 			b.WriteString(" " + name)
 		}
 	}
-	if len(m.Anomalies) > 0 {
+	if len(kinds(m)) > 0 {
 		fmt.Fprintf(&b, " %v", kinds(m))
 	}
 	return b.String()
@@ -158,7 +158,7 @@ func TestConversations(t *testing.T) {
 		{
 			name: "empty lines first",
 			acts: []decodetest.Step{req("\r\n\r\n" + get + "\r\n\n" + get), resp("\r\n" + ok)},
-			want: []string{get1, "2> GET / HTTP/1.1", ok1},
+			want: []string{get1, "2> GET / HTTP/1.1", ok1 + " [h1-bad-start-line]"},
 		},
 		{
 			name: "junk between messages",

@@ -72,12 +72,13 @@ func (s *stream) parseFields(whole []byte, text string, from int, ends []int, f 
 		return nil
 	}
 	list := make([]decode.Field, 0, min(len(ends), s.limits.Fields))
-	count := 0
+	count, begin := 0, s.at
 	for i := 0; i < len(ends); i++ {
+		s.at = begin + uint64(from)
 		end := ends[i]
 		line, bare := trimEOL(whole[from:end])
 		if bare {
-			s.note(AnomalyBareLF, "")
+			s.note(AnomalyBareLF, "a line ends in LF without CR")
 		}
 		if isSpace(whole[from]) {
 			s.note(AnomalySpaceBeforeField, quote(line))
@@ -103,6 +104,7 @@ func (s *stream) parseFields(whole []byte, text string, from int, ends []int, f 
 		}
 		s.learn(f, name, value)
 	}
+	s.at = begin
 	s.noteLimits(count+s.sec.dropped, len(list))
 	return list
 }
@@ -173,7 +175,7 @@ func (s *stream) unfold(whole []byte, first string, ends []int) (value string, l
 	for lines+1 < len(ends) && isSpace(whole[ends[lines]]) {
 		line, bare := trimEOL(whole[ends[lines]:ends[lines+1]])
 		if bare {
-			s.note(AnomalyBareLF, "")
+			s.note(AnomalyBareLF, "a line ends in LF without CR")
 		}
 		if hasControl(line) {
 			s.noteControl(line)

@@ -14,6 +14,7 @@ func (s *stream) gap(dst []decode.Message, g decode.Gap) []decode.Message {
 	if g.Known {
 		detail = fmt.Sprintf("%d bytes missing", g.Len)
 	}
+	s.at = s.pos
 	switch s.step {
 	case stepHold:
 		return s.hold(dst, held{gap: &g, m: m})
@@ -85,7 +86,10 @@ func (s *stream) endPartHead(dst []decode.Message, m moment, why decode.AnomalyK
 	// The cut line at the end is no field: half a name or value would mislead.
 	whole := part[:s.sec.ends[len(s.sec.ends)-1]]
 	var f facts
+	at := s.at
+	s.at -= s.sec.length(part)
 	s.parseHead(whole, &f, m)
+	s.at = at
 	s.note(why, detail)
 	if s.kind == decode.Request {
 		s.conn.ask(&s.msg, &f)
@@ -109,6 +113,8 @@ func (s *stream) end(dst []decode.Message, m moment, clean bool) []decode.Messag
 	if clean {
 		why = "the connection ended"
 	}
+	s.at = s.pos
+	s.noteBlank()
 	switch s.step {
 	case stepTunnel, stepHold:
 		return dst

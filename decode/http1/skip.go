@@ -84,6 +84,7 @@ func (s *stream) feedSkip(dst []decode.Message, p []byte, m moment) ([]decode.Me
 		}
 		if at := s.startIn(line); at >= 0 {
 			k.count(line[:at], uint64(at))
+			s.at = s.pos + uint64(n) - uint64(len(line)-at)
 			return s.resync(dst, line[at:], m), n
 		}
 		k.count(line, uint64(len(line)))

@@ -3,6 +3,7 @@ package http1
 import (
 	"bytes"
 	"encoding/binary"
+	"strings"
 )
 
 // span is a range of the bytes of a section.
@@ -28,6 +29,11 @@ func parseRequestLine(b []byte) (l startLine, ok bool) {
 		return l, false
 	}
 	end := trimRight(b)
+	if hi := withoutVersion(b[:end], n); hi > 0 {
+		l.part = [3]span{{0, n}, {n + 1, hi}, {hi, hi}}
+		l.odd, l.badVer = end != len(b), true
+		return l, true
+	}
 	sp := bytes.LastIndexByte(b[:end], ' ')
 	lo, hi := n+1, sp
 	for lo < hi && isSpace(b[lo]) {
@@ -42,6 +48,26 @@ func parseRequestLine(b []byte) (l startLine, ok bool) {
 	l.ctl = hasControl(b)
 	l.badVer, ok = version(b[sp+1 : end])
 	return l, ok
+}
+
+// versionless reports a request-line without a version.
+func (l *startLine) versionless(sh shape) bool {
+	return sh == requestLine && l.part[2].lo == l.part[2].hi
+}
+
+// withoutVersion returns the end of a target that nothing follows, behind a method
+// of n bytes, or 0. That was HTTP/0.9's request, which only GET had; servers take
+// it of other methods too. A target must look like one: other text must not.
+func withoutVersion(b []byte, n int) int {
+	if n+1 >= len(b) || b[n+1] != '/' || bytes.IndexByte(b[n+1:], ' ') >= 0 {
+		return 0
+	}
+	for _, c := range b[:n] {
+		if c < 'A' || c > 'Z' {
+			return 0
+		}
+	}
+	return len(b)
 }
 
 // parseStatusLine reads b, a line without its end (RFC 9112 §4). The space
@@ -71,6 +97,27 @@ func parseStatusLine(b []byte) (l startLine, ok bool) {
 	l.part = [3]span{{0, sp}, {lo, hi}, reason}
 	l.ctl = hasControl(b)
 	return l, true
+}
+
+// validTarget reports whether a request-target has one of its four forms
+// (RFC 9112 §3.2), and no byte outside ASCII (RFC 3986 §2). Which characters a
+// URI may hold beyond that is broken by every browser and harmless.
+func validTarget(method, target string) bool {
+	for i := range len(target) {
+		if target[i] >= 0x80 {
+			return false
+		}
+	}
+	switch {
+	case method == "CONNECT":
+		return strings.IndexByte(target, ':') > 0 // authority-form
+	case target[0] == '/':
+		return true
+	case target == "*":
+		return method == "OPTIONS"
+	}
+	colon := strings.IndexByte(target, ':') // absolute-form
+	return colon > 0 && isLetter(target[0]) && tokenLen([]byte(target[:colon])) == colon
 }
 
 // version says whether b is a protocol name and version, and whether it is

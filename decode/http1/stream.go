@@ -2,6 +2,7 @@ package http1
 
 import (
 	"bytes"
+	"fmt"
 
 	"github.com/NoFear0411/spliff/decode"
 	"github.com/NoFear0411/spliff/decode/content"
@@ -23,6 +24,9 @@ const (
 	stepTunnel                // no longer HTTP
 )
 
+// versionNone is the version of a request that names none.
+const versionNone = "HTTP/0.9"
+
 // moment is when a chunk's bytes moved.
 type moment struct {
 	at    decode.At
@@ -36,6 +40,9 @@ type stream struct {
 	limits *decode.Limits
 	dir    decode.Dir
 	kind   decode.Kind // Request or Response
+
+	pos uint64 // offset in the stream of the next byte to be read
+	at  uint64 // of what is being looked at: where an anomaly is
 
 	step    step
 	sec     section
@@ -82,11 +89,12 @@ func (s *stream) feed(dst []decode.Message, p []byte, m moment) []decode.Message
 		case stepSkip:
 			dst, n = s.feedSkip(dst, p, m)
 		case stepHold:
-			return s.hold(dst, held{data: p, m: m})
+			return s.hold(dst, held{data: p, off: s.pos, m: m})
 		case stepTunnel:
 			return s.feedTunnel(dst, p, m)
 		}
 		p = p[n:]
+		s.pos += uint64(n)
 	}
 	return dst
 }
@@ -94,6 +102,11 @@ func (s *stream) feed(dst []decode.Message, p []byte, m moment) []decode.Message
 // feedHead reads up to the end of a head, and acts on it.
 func (s *stream) feedHead(dst []decode.Message, p []byte, m moment) ([]decode.Message, int) {
 	whole, n, v := s.sec.take(p, m.start, s.limits.Head)
+	if v == wantMore {
+		return dst, n
+	}
+	s.at = s.pos + uint64(n) - s.sec.length(whole)
+	s.noteBlank()
 	switch v {
 	case notStart:
 		dst = s.endBadStart(dst, whole, m)
@@ -101,6 +114,15 @@ func (s *stream) feedHead(dst []decode.Message, p []byte, m moment) ([]decode.Me
 		dst = s.endHead(dst, whole, m)
 	}
 	return dst, n
+}
+
+// noteBlank reports an empty line in front of a status-line. In front of a
+// request-line it is nothing (RFC 9112 §2.2).
+func (s *stream) noteBlank() {
+	if s.sec.blank && s.kind == decode.Response {
+		s.carryOver(AnomalyBadStartLine, "an empty line before the status-line")
+	}
+	s.sec.blank = false
 }
 
 // endBadStart passes over a first line that is no start line, or over what
@@ -120,6 +142,7 @@ func (s *stream) endBadStart(dst []decode.Message, line []byte, m moment) []deco
 	s.skip.lineB = begin
 	if at := s.startIn(line); at > 0 {
 		s.skip.count(line[:at], uint64(at))
+		s.at += uint64(at)
 		return s.resync(dst, line[at:], m)
 	}
 	s.skip.count(line, uint64(len(line)))
@@ -166,10 +189,13 @@ func (s *stream) parseHead(whole []byte, f *facts, m moment) {
 	}
 	s.carry = nil
 	if s.closing {
-		s.note(AnomalyAfterClose, "")
+		s.note(AnomalyAfterClose, "the message before it ended the connection")
 	}
 	if s.kind == decode.Request {
 		s.msg.Method, s.msg.Target, s.msg.Proto = l.part[0].of(text), l.part[1].of(text), l.part[2].of(text)
+		if s.msg.Proto == "" {
+			s.msg.Proto = versionNone
+		}
 	} else {
 		code := l.part[1].of(text)
 		s.msg.Proto, s.msg.Reason = l.part[0].of(text), l.part[2].of(text)
@@ -178,10 +204,16 @@ func (s *stream) parseHead(whole []byte, f *facts, m moment) {
 	s.noteStart(whole)
 	s.msg.Header = s.parseFields(whole, text, s.sec.ends[0], s.sec.ends[1:], f)
 	if bareEnd(whole) {
-		s.note(AnomalyBareLF, "")
+		s.note(AnomalyBareLF, "a line ends in LF without CR")
 	}
-	if f.hosts > 1 {
-		s.note(AnomalyRepeatedHost, "")
+	switch {
+	case f.hosts > 1:
+		s.note(AnomalyRepeatedHost, fmt.Sprintf("%d Host fields", f.hosts))
+	case f.hosts == 0 && s.kind == decode.Request && s.msg.Proto == "HTTP/1.1":
+		s.note(AnomalyNoHost, "a request of HTTP/1.1 without a Host field")
+	}
+	if s.kind == decode.Request && !validTarget(s.msg.Method, s.msg.Target) {
+		s.note(AnomalyBadTarget, quote(s.msg.Target)+" is no request-target")
 	}
 	// RFC 9112 §9.3: HTTP/1.0 closes unless both sides agree to keep on.
 	s.closing = f.connClose || s.msg.Proto == "HTTP/1.0" && !f.connKeep
@@ -199,12 +231,15 @@ func (s *stream) noteStart(whole []byte) {
 	}
 	line, _ := trimEOL(whole[:s.sec.ends[0]])
 	if l.bareLF {
-		s.note(AnomalyBareLF, "")
+		s.note(AnomalyBareLF, "a line ends in LF without CR")
 	}
 	if l.odd {
 		s.note(AnomalyBadStartLine, quote(line))
 	}
-	if l.badVer {
+	switch {
+	case s.msg.Proto == versionNone:
+		s.note(AnomalyBadVersion, "the request-line has none")
+	case l.badVer:
 		s.note(AnomalyBadVersion, quote(s.msg.Proto))
 	}
 	if l.ctl {
@@ -258,6 +293,7 @@ func (s *stream) feedTrailer(dst []decode.Message, p []byte, m moment) ([]decode
 	if v == wantMore {
 		return dst, n
 	}
+	s.at = s.pos + uint64(n) - s.sec.length(whole)
 	if bareEnd(whole) {
 		s.note(AnomalyBareLF, "in the trailer section")
 	}
@@ -274,8 +310,10 @@ func (s *stream) feedTrailer(dst []decode.Message, p []byte, m moment) ([]decode
 
 // feedTunnel describes bytes of a tunnel, or keeps them for whoever reads it.
 func (s *stream) feedTunnel(dst []decode.Message, p []byte, m moment) []decode.Message {
+	off := s.pos
+	s.pos += uint64(len(p))
 	if c := s.conn; c.handOver != "" && c.handOver == c.upgraded {
-		c.rest = append(c.rest, decode.Chunk{Dir: s.dir, At: m.at, Start: m.start, Data: bytes.Clone(p)})
+		c.rest = append(c.rest, decode.Chunk{Dir: s.dir, At: m.at, Start: m.start, Off: off, Data: bytes.Clone(p)})
 		return dst
 	}
 	return append(dst, decode.Message{

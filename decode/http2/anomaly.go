@@ -45,7 +45,7 @@ func (c *Conn) notice(dir decode.Dir, stream uint32, kind decode.AnomalyKind, fo
 	c.out = append(c.out, decode.Message{
 		Kind: decode.Notice, Dir: dir, Stream: stream, Proto: proto,
 		Begin: c.start, HeadEnd: c.at, End: c.at,
-		Anomalies: []decode.Anomaly{{Kind: kind, Dir: dir, Detail: detail(format, args)}},
+		Anomalies: []decode.Anomaly{{Kind: kind, Dir: dir, Offset: c.half[dir].frameAt, Detail: detail(format, args)}},
 	})
 }
 
@@ -55,7 +55,9 @@ func (c *Conn) mark(o *open, dir decode.Dir, kind decode.AnomalyKind, format str
 		o.more++
 		return
 	}
-	o.m.Anomalies = append(o.m.Anomalies, decode.Anomaly{Kind: kind, Dir: dir, Detail: detail(format, args)})
+	o.m.Anomalies = append(o.m.Anomalies, decode.Anomaly{
+		Kind: kind, Dir: dir, Offset: c.half[dir].frameAt, Detail: detail(format, args),
+	})
 }
 
 // detail takes a text without arguments as it is: a % in it is no verb.

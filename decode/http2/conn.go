@@ -70,7 +70,9 @@ func (c *Conn) SetUpgraded(exchanges uint32, head bool) {
 // Append decodes a chunk and appends the messages it completes to dst.
 func (c *Conn) Append(dst []decode.Message, ch decode.Chunk) []decode.Message {
 	c.begin(dst, ch.At, ch.Start)
-	c.feed(&c.half[ch.Dir], ch.Data)
+	h := &c.half[ch.Dir]
+	h.pos = ch.Off
+	c.feed(h, ch.Data)
 	return c.finish()
 }
 

@@ -30,6 +30,9 @@ type half struct {
 	state     int
 	midStream bool // its beginning was not seen
 
+	pos     uint64 // offset in the stream of the next byte to be read
+	frameAt uint64 // of the frame in hand: where an anomaly is
+
 	preface int // bytes of the preface matched
 	header  [frameHeaderLength]byte
 	nheader int
@@ -72,14 +75,23 @@ func (c *Conn) feed(h *half, p []byte) {
 	for len(p) > 0 {
 		switch h.state {
 		case inPreface:
-			p = c.matchPreface(h, p)
+			rest := c.matchPreface(h, p)
+			h.pos += uint64(len(p) - len(rest))
+			p = rest
 		case inHeader:
+			if h.nheader == 0 {
+				h.frameAt = h.pos
+			}
+			before := len(p)
 			p = c.frameHeader(h, p)
+			h.pos += uint64(before - len(p))
 		case inPayload:
 			n := min(h.left, len(p))
 			c.framePayload(h, p[:n])
 			p = p[n:]
+			h.pos += uint64(n)
 		case inResync:
+			h.pos += uint64(len(p))
 			c.searchFrame(h, p)
 			return
 		}
@@ -99,11 +111,12 @@ func (c *Conn) matchPreface(h *half, p []byte) []byte {
 	}
 	// Not a client's beginning: perhaps a connection joined late. What matched
 	// so far is data again.
-	c.notice(h.dir, 0, AnomalyBadPreface, "")
+	c.notice(h.dir, 0, AnomalyBadPreface, "the client's bytes do not begin with the preface of HTTP/2")
 	h.hp.Forget()
 	h.midStream, c.joined = true, true
 	h.state = inResync
 	if h.preface > 0 {
+		h.pos -= uint64(h.preface)
 		c.feed(h, []byte(Preface[:h.preface]))
 	}
 	return p

@@ -79,6 +79,8 @@ func (c *Conn) scan(h *half, final bool) {
 func (c *Conn) found(h *half, rest []byte) {
 	skipped, late := h.search.skipped, h.midStream
 	h.search = search{}
+	h.pos -= uint64(len(rest))
+	h.frameAt = h.pos
 	h.state, h.nheader, h.midStream = inHeader, 0, false
 	if late {
 		c.notice(h.dir, 0, decode.AnomalyMidStream, "the connection's beginning was not seen")
