@@ -37,6 +37,7 @@ func New(client decode.Dir, l decode.Limits) *Conn {
 			fromPeer: decode.Dir(dir) != client,
 			hp:       hpack.New(hpack.Options{Fields: c.lim.Fields, List: c.lim.Head}),
 			state:    inHeader,
+			initial:  defaultWindow,
 		}
 	}
 	c.half[client].state = inPreface
@@ -96,6 +97,9 @@ func (c *Conn) End(dst []decode.Message, at decode.At, clean bool) []decode.Mess
 		}
 		if h.block.active {
 			c.endBlock(h, decode.AnomalyTruncated, "the stream ends inside a header block")
+		}
+		if h.state == inPayload {
+			c.tellMissing(h)
 		}
 		if h.nheader > 0 || h.state == inPayload && h.f.typ != frameData {
 			c.notice(h.dir, 0, decode.AnomalyTruncated, "the stream ends inside a frame")

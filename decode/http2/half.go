@@ -41,13 +41,16 @@ type half struct {
 	left    int    // payload bytes still to come
 	payload []byte // kept so far, unless the frame is DATA
 	damaged bool   // payload bytes are missing
+	missing int    // how many of them nothing else tells of
 
 	data  dataFrame
 	block block
 	hp    *hpack.Decoder
 
-	settings  bool // the SETTINGS sent in this direction were seen
-	frameSize int  // largest frame the receiver announced to accept; 0 unknown
+	window    int64 // what updates added to the connection's window for this direction, less DATA
+	initial   int64 // window of a new stream in this direction (§6.9.2)
+	settings  bool  // the SETTINGS sent in this direction were seen
+	frameSize int   // largest frame the receiver announced to accept; 0 unknown
 	maxStream uint32
 	losses    int // times the frame boundary was lost
 	search    search
@@ -67,6 +70,7 @@ type block struct {
 	cut       bool           // longer than Limits.Head
 	damaged   bool           // a frame of it contradicts itself
 	lost      bool           // bytes are missing
+	missing   int            // how many of them no message tells of
 	broken    decode.Anomaly // it lacks its end; Kind says why
 }
 
@@ -146,7 +150,7 @@ func (c *Conn) frameHeader(h *half, p []byte) []byte {
 // startFrame acts on a header. Nothing is set aside by its length: 16 MiB may be
 // announced by a peer that sends nothing.
 func (c *Conn) startFrame(h *half) {
-	h.left, h.payload, h.damaged = h.f.length, h.payload[:0], false
+	h.left, h.payload, h.damaged, h.missing = h.f.length, h.payload[:0], false, 0
 	h.state = inPayload
 	// A header block is contiguous (RFC 9113 §4.3): any other frame breaks it.
 	// What there is of it is decoded all the same.
@@ -207,13 +211,27 @@ func (c *Conn) endFrame(h *half, payload []byte) {
 		c.pushPromise(h, payload)
 	case frameContinuation:
 		c.continuation(h, payload)
+	case frameReset:
+		c.reset(h, payload)
 	default:
 		if !h.damaged {
 			c.control(h, payload)
+		} else if h.f.typ == frameSettings {
+			c.settingsLost(h)
 		}
 	}
+	c.tellMissing(h)
 	if cap(h.payload) > maxControl {
 		h.payload = nil // a rare large frame must not be paid for ever after
+	}
+}
+
+// tellMissing reports what is missing of the frame in hand and is told nowhere
+// else: the payload of a control frame, or what belongs to no message.
+func (c *Conn) tellMissing(h *half) {
+	if h.missing > 0 {
+		c.notice(h.dir, h.f.stream, decode.AnomalyGap, "%d bytes of a %s frame", h.missing, h.f.name())
+		h.missing = 0
 	}
 }
 
@@ -249,6 +267,7 @@ func (c *Conn) gap(h *half, g decode.Gap) {
 	// A header block may have been in the hole. From now on dynamic entries that
 	// were not inserted since are unknown, rather than wrong.
 	h.hp.Forget()
+	c.settingsLost(h)
 	h.losses++
 	h.nheader, c.joined = 0, true
 	h.state = inResync
@@ -261,8 +280,11 @@ func (c *Conn) skip(h *half, n int) {
 	}
 	h.left -= n
 	h.damaged = true
-	if h.f.typ == frameData {
-		c.dataGap(h, n)
+	switch h.f.typ {
+	case frameData:
+		h.missing += n - c.dataGap(h, n)
+	default:
+		h.missing += n
 	}
 	// payload holds what came before the hole and nothing of what came after.
 	if h.left == 0 {
@@ -273,6 +295,7 @@ func (c *Conn) skip(h *half, n int) {
 // skipUnknown leaves the frame in hand, whose end was not found.
 func (c *Conn) skipUnknown(h *half) {
 	h.damaged = true
+	c.tellMissing(h)
 	switch h.f.typ {
 	case frameData:
 		c.dataLost(h)
