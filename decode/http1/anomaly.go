@@ -48,6 +48,9 @@ const (
 	// AnomalyAfterClose: a message after one with "Connection: close", or one of
 	// HTTP/1.0 without "keep-alive" (RFC 9112 §9.3, §9.6).
 	AnomalyAfterClose decode.AnomalyKind = "h1-after-close"
+	// AnomalyUncertainPair: a response that may answer another request than the
+	// one it is shown with, because bytes were lost while a client pipelined.
+	AnomalyUncertainPair decode.AnomalyKind = "h1-uncertain-pair"
 	// AnomalyBadUpgrade: a 101 nobody asked for, or that names no protocol (RFC 9110 §7.8).
 	AnomalyBadUpgrade decode.AnomalyKind = "h1-bad-upgrade"
 )

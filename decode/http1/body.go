@@ -140,6 +140,7 @@ func (s *stream) feedChunkLine(dst []decode.Message, p []byte, m moment) ([]deco
 		s.note(decode.AnomalyLimit, fmt.Sprintf("chunk line of %d bytes", s.chunk.size))
 	}
 	s.chunk.reset()
+	read := line
 	line, bare := trimEOL(line)
 	if bare {
 		s.note(AnomalyBareLF, "in chunked framing")
@@ -151,6 +152,10 @@ func (s *stream) feedChunkLine(dst []decode.Message, p []byte, m moment) ([]deco
 	switch {
 	case !ok || cut && digits == len(line): // more digits may have been cut
 		s.note(AnomalyBadChunk, "size: "+quote(line))
+		if s.lastOne() && !cut && s.msg.Body.Size == 0 {
+			s.untilClose(read) // it may not be chunked at all
+			return dst, n
+		}
 		return s.giveUp(dst, m), n
 	case size == 0:
 		s.sec.reset(anyLine)
@@ -159,6 +164,20 @@ func (s *stream) feedChunkLine(dst []decode.Message, p []byte, m moment) ([]deco
 		s.step, s.left = stepChunkData, size
 	}
 	return dst, n
+}
+
+// endUnframed keeps what stands where a first chunk-size line should and is
+// none, when the connection ends in it: it is the body of a message that was
+// called chunked and is not.
+func (s *stream) endUnframed() {
+	line := s.chunk.buf
+	if s.step != stepChunkLine || !s.lastOne() || s.msg.Body.Size > 0 || len(line) == 0 || s.chunk.size > chunkLineKept {
+		return
+	}
+	if _, _, ok := chunkSize(line); !ok {
+		s.note(AnomalyBadChunk, "size: "+quote(line))
+		s.keep(line)
+	}
 }
 
 // chunkSize parses 1*HEXDIG, which white space and extensions may follow

@@ -118,6 +118,11 @@ type queue struct {
 	first     int
 	doubtful  int  // how many, from first, may have been answered unseen
 	pipelined bool // the client has been seen to send without waiting
+	// uncertain: messages of a pipelining client's connection may have been
+	// lost, so that responses and requests are out of step. A response lost is
+	// known to be none when the queue runs empty all the same.
+	uncertain bool
+	asksLost  bool // requests may have been lost
 }
 
 func (q *queue) len() int { return len(q.list) - q.first }
@@ -136,6 +141,7 @@ func (q *queue) drop(n int) {
 	q.doubtful = max(0, q.doubtful-n)
 	if q.first == len(q.list) {
 		q.list, q.first = q.list[:0], 0
+		q.uncertain = q.asksLost && q.pipelined
 	}
 }
 
@@ -150,6 +156,7 @@ func (c *Conn) ask(m *decode.Message, f *facts) {
 	switch {
 	case q.len() > q.doubtful:
 		q.pipelined = true
+		q.uncertain = q.uncertain || q.asksLost
 	case q.doubtful > 0 && !q.pipelined:
 		// A client that waits for each answer had those that were lost.
 		q.drop(q.doubtful)
@@ -166,9 +173,14 @@ func (c *Conn) ask(m *decode.Message, f *facts) {
 
 // doubt is called when framing is lost: answers may have gone unseen.
 func (c *Conn) doubt(s *stream) {
-	if s == &c.resp {
-		c.queue.doubtful = c.queue.len()
+	q := &c.queue
+	if s == &c.req {
+		q.asksLost = true
+		q.uncertain = q.uncertain || q.pipelined
+		return
 	}
+	q.doubtful = q.len()
+	q.uncertain = q.uncertain || q.len() > 1 || q.pipelined && q.len() > 0
 }
 
 // undecided reports whether the response to a request may yet end HTTP on the
@@ -191,6 +203,9 @@ func (c *Conn) answer(m *decode.Message) pending {
 		return pending{exchange: c.exchange}
 	}
 	p := c.queue.list[c.queue.first]
+	if c.queue.uncertain {
+		c.resp.note(AnomalyUncertainPair, "messages were lost while requests were pipelined: it may answer another request")
+	}
 	c.queue.drop(1)
 	m.Exchange = p.exchange
 	return p

@@ -24,7 +24,7 @@ type logged struct {
 type llhttpLog struct {
 	messages []logged
 	refused  string
-	skips    bool // its caller told it that there is no body
+	skips    bool              // its caller told it that there is no body
 	part     map[string]string // text collected of what is not complete yet
 }
 

@@ -194,7 +194,11 @@ func (s *stream) unfold(whole []byte, first string, ends []int) (value string, l
 
 // learn takes note of a field that frames or routes the message.
 func (s *stream) learn(f *facts, name, value string) {
-	switch fieldKind(name) {
+	kind := fieldKind(name)
+	if kind != fieldOther {
+		value = blanked(value)
+	}
+	switch kind {
 	case fieldHost:
 		if f.hosts++; f.hosts == 1 {
 			f.host = value
@@ -224,14 +228,28 @@ func (s *stream) learn(f *facts, name, value string) {
 	}
 }
 
+// blanked replaces CR, LF and NUL by spaces before a value is interpreted (RFC
+// 9110 §5.5). What is shown of the field stays as it was sent.
+func blanked(value string) string {
+	if strings.IndexByte(value, '\r') < 0 && strings.IndexByte(value, 0) < 0 {
+		return value // LF ends a line
+	}
+	return strings.Trim(strings.NewReplacer("\r", " ", "\x00", " ").Replace(value), " \t")
+}
+
 // learnLength reads a Content-Length value: a number, or equal numbers in a
 // list (RFC 9110 §8.6). Signs, white space inside, other bases and numbers
 // beyond 63 bits are no length.
 func (s *stream) learnLength(f *facts, value string) {
+	empty := strings.Trim(value, ", \t") == ""
 	for more := true; more; {
 		var v string
 		v, value, more = strings.Cut(value, ",")
-		n, ok := decimal(strings.Trim(v, " \t"))
+		if v = strings.Trim(v, " \t"); v == "" && !empty {
+			s.note(AnomalyBadLength, "an empty element") // RFC 9110 §5.6.1.2
+			continue
+		}
+		n, ok := decimal(v)
 		f.lengths++
 		switch {
 		case !ok:

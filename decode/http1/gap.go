@@ -133,6 +133,7 @@ func (s *stream) end(dst []decode.Message, m moment, clean bool) []decode.Messag
 		}
 		dst = s.emit(dst, m)
 	default:
+		s.endUnframed()
 		s.note(decode.AnomalyTruncated, why)
 		s.msg.Flags |= decode.Incomplete
 		s.chunk.reset()

@@ -37,6 +37,8 @@ func TestRequestHeads(t *testing.T) {
 		{"GET /\r\r HTTP/1.1", request{"GET", "", "", "/\r\r", "HTTP/1.1"}, "h1-bare-cr"},
 		{"GET / HTTP/1.1\r\nHost: a\r\nHost: b", request{"GET", "", "a", "/", "HTTP/1.1"}, "h1-repeated-host"},
 		{"GET /", request{"GET", "", "", "/", "HTTP/0.9"}, "h1-bad-version"},
+		{"GET\t/\vHTTP/1.1", request{"GET", "", "", "/", "HTTP/1.1"}, "h1-bad-start-line h1-control"},
+		{" GET / HTTP/1.1", request{"GET", "", "", "/", "HTTP/1.1"}, "h1-bad-start-line"},
 		{"GET / \r\nHost: a", request{"GET", "", "a", "/", "HTTP/0.9"}, "h1-bad-start-line h1-bad-version"},
 		{"GET * HTTP/1.1", request{"GET", "", "", "*", "HTTP/1.1"}, "h1-bad-target"},
 		{"GET ! HTTP/1.1", request{"GET", "", "", "!", "HTTP/1.1"}, "h1-bad-target"},
@@ -106,7 +108,7 @@ func TestOffsets(t *testing.T) {
 
 func TestNoStartLine(t *testing.T) {
 	for _, line := range []string{
-		"GET", " GET / HTTP/1.1", "G\x00T / HTTP/1.1", "GET\t/\tHTTP/1.1", "GET / HTTP/", "GET / 1.1",
+		"GET", "G\x00T / HTTP/1.1", "GET / HTTP/", "GET / 1.1",
 		"GET / HTTP/1.1x", "GET / H/1.1", "\x7fELF", "GET  HTTP/1.1",
 	} {
 		got := playAll(t, decode.Limits{}, []decodetest.Step{req(line + "\r\n\r\n")}, true)
@@ -135,6 +137,7 @@ func TestStatusLines(t *testing.T) {
 		{"HTTP/1.0 404 Not  there\xff", 404, "Not  there\xff", ""},
 		{"HTTP/2.0 299 x", 299, "x", "h1-bad-version"},
 		{"HTTP/1.1  200 OK", 200, "OK", "h1-bad-start-line"},
+		{"HTTP/1.1\t200\rOK", 200, "OK", "h1-bad-start-line h1-bare-cr"},
 		{"HTTP/1.1 099 OK", 99, "OK", "h1-bad-start-line"},
 		{"HTTP/1.1 200 O\x1bK", 200, "O\x1bK", "h1-control"},
 	}

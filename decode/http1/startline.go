@@ -23,7 +23,36 @@ type startLine struct {
 
 // parseRequestLine reads b, a line without its end (RFC 9112 §3). ok is false
 // when there are not three parts that could be method, target and version.
-func parseRequestLine(b []byte) (l startLine, ok bool) {
+func parseRequestLine(b []byte) (startLine, bool) { return lenient(b, requestParts) }
+
+// parseStatusLine reads b, a line without its end (RFC 9112 §4).
+func parseStatusLine(b []byte) (startLine, bool) { return lenient(b, statusParts) }
+
+// lenient parses a line, and if that fails once more with every white space
+// taken for a space and none in front, as RFC 9112 §3 and §4 allow.
+func lenient(b []byte, parse func([]byte) (startLine, bool)) (l startLine, ok bool) {
+	if l, ok = parse(b); ok || bytes.IndexAny(b, " \t\v\f\r") < 0 {
+		return l, ok
+	}
+	c := bytes.Clone(b)
+	for i, v := range c {
+		if v == '\t' || v == '\v' || v == '\f' || v == '\r' {
+			c[i] = ' '
+		}
+	}
+	lead := len(c) - len(bytes.TrimLeft(c, " "))
+	if l, ok = parse(c[lead:]); !ok {
+		return l, false
+	}
+	for i := range l.part {
+		l.part[i].lo += lead
+		l.part[i].hi += lead
+	}
+	l.odd, l.ctl = true, hasControl(b)
+	return l, true
+}
+
+func requestParts(b []byte) (l startLine, ok bool) {
 	n := tokenLen(b)
 	if n == 0 || n == len(b) || b[n] != ' ' {
 		return l, false
@@ -70,9 +99,9 @@ func withoutVersion(b []byte, n int) int {
 	return len(b)
 }
 
-// parseStatusLine reads b, a line without its end (RFC 9112 §4). The space
-// after the code may be missing when there is no reason, as it often is.
-func parseStatusLine(b []byte) (l startLine, ok bool) {
+// statusParts: the space after the code may be missing when there is no reason,
+// as it often is.
+func statusParts(b []byte) (l startLine, ok bool) {
 	sp := bytes.IndexByte(b, ' ')
 	if sp < 0 {
 		return l, false
@@ -151,10 +180,10 @@ func certain(sh shape, line []byte) bool {
 	var ok bool
 	ver := 0
 	if sh == requestLine {
-		l, ok = parseRequestLine(b)
+		l, ok = requestParts(b)
 		ver = 2
 	} else {
-		l, ok = parseStatusLine(b)
+		l, ok = statusParts(b)
 	}
 	if !ok || l.odd || l.badVer || l.ctl || b[l.part[ver].hi-1] > '1' {
 		return false

@@ -173,9 +173,26 @@ func (s *stream) enter(dst []decode.Message, next body, m moment) []decode.Messa
 		s.step = stepClose
 		s.msg.Flags |= decode.UntilClose
 	case bodyUnknown:
+		if s.lastOne() {
+			s.untilClose(nil)
+			return dst
+		}
 		return s.giveUp(dst, m)
 	}
 	return dst
+}
+
+// lastOne reports whether the message being read is a response after which the
+// connection closes: what follows can be nothing but its body.
+func (s *stream) lastOne() bool { return s.kind == decode.Response && s.closing && !s.tunnel }
+
+// untilClose reads the rest of the connection as the body, because the framing
+// is broken. read was taken for framing. The end that comes is not the one the
+// message meant, so completeness is not claimed.
+func (s *stream) untilClose(read []byte) {
+	s.step = stepClose
+	s.msg.Flags |= decode.UntilClose | decode.Incomplete
+	s.keep(read)
 }
 
 // parseHead fills msg from the bytes of a head, start line included.
