@@ -2,9 +2,12 @@ package conn
 
 import (
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/NoFear0411/spliff/decode"
 	"github.com/NoFear0411/spliff/decode/decodetest"
@@ -76,12 +79,29 @@ func captures(t *testing.T, corpus string, use func(*capture)) {
 		c := &capture{name: strings.TrimSuffix(name, ".jsonl.gz"), protos: make(map[string]int)}
 		for _, steps := range decodetest.Conversations(decodetest.ReadCapture(t, file), captureMost) {
 			list := decodetest.Ways(t, corpus+" "+name, steps, runner(captureLimits(), decode.Hint{}))
+			sameForServer(t, corpus+" "+name, steps, runner(captureLimits(), decode.Hint{}), list)
 			c.messages = append(c.messages, list...)
 			c.exchanges = append(c.exchanges, exchanges(list)...)
 			_, d := run(steps, decode.Hint{}, decodetest.Whole)
 			c.protos[d.Proto()]++
 		}
 		use(c)
+	}
+}
+
+// sameForServer wants the same of a connection recorded by its server, with the
+// directions exchanged: which side is which is found in the bytes.
+func sameForServer(t *testing.T, name string, steps []decodetest.Step, run decodetest.Run, want []decode.Message) {
+	t.Helper()
+	got := run(swap(steps), decodetest.Whole)
+	for i := range got {
+		got[i].Dir = got[i].Dir.Other()
+		for k := range got[i].Anomalies {
+			got[i].Anomalies[k].Dir = got[i].Anomalies[k].Dir.Other()
+		}
+	}
+	if !reflect.DeepEqual(want, got) {
+		t.Errorf("%s: recorded by the server it differs (-client +server):\n%.4000s", name, cmp.Diff(want, got))
 	}
 }
 
@@ -116,8 +136,8 @@ func TestCorpusHostile(t *testing.T) {
 	for _, h := range decodetest.ReadHostile(t) {
 		n++
 		hint := decode.Hint{MidStream: h.Keys["join"] == "mid"}
-		decodetest.Ways(t, h.Name, h.Steps, runner(limits, hint))
-		decodetest.Ways(t, h.Name+" server", swap(h.Steps), runner(limits, hint))
+		list := decodetest.Ways(t, h.Name, h.Steps, runner(limits, hint))
+		sameForServer(t, h.Name, h.Steps, runner(limits, hint), list)
 	}
 	if t.Logf("hostile: %d cases", n); n < 77 {
 		t.Errorf("%d cases, want at least 77", n)

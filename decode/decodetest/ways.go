@@ -1,6 +1,7 @@
 package decodetest
 
 import (
+	"fmt"
 	"hash/fnv"
 	"math/rand/v2"
 	"reflect"
@@ -21,6 +22,9 @@ const (
 	// memoryPerByte is for what is given out: a message for every few bytes is
 	// the most a parser of lines can be made to give.
 	memoryPerByte = 256
+	// singleMost is the largest case that comes byte by byte; a larger one comes
+	// in pieces of up to 7.
+	singleMost = 256 << 10
 )
 
 // Run decodes steps that come cut in some way, to the connection's clean end,
@@ -81,16 +85,28 @@ func (w *ways) cuts(what string, steps []Step, single bool) []decode.Message {
 	if got := after.TotalAlloc - before.TotalAlloc; got > maxMemory+memoryPerByte*uint64(size) {
 		w.t.Errorf("%s, %s: %d bytes of memory for %d of input", w.name, what, got, size)
 	}
-	list := []uint64{2 + w.rand.Uint64N(1<<20)}
+	seeds := []uint64{2 + w.rand.Uint64N(1<<20)}
 	if single {
-		list = append(list, 1, 2+w.rand.Uint64N(1<<20))
+		seeds = append(seeds, 2+w.rand.Uint64N(1<<20))
 	}
-	for _, n := range list {
-		if got := w.timed(what+", cut", steps, func() Cut { return NumberedCut(n) }, size); !reflect.DeepEqual(want, got) {
-			w.t.Errorf("%s, %s: cut %d differs (-whole +cut):\n%.4000s", w.name, what, n, cmp.Diff(want, got))
-		}
+	for _, n := range seeds {
+		w.same(fmt.Sprintf("%s, cut %d", what, n), want, steps, func() Cut { return NumberedCut(n) }, size)
+	}
+	switch {
+	case single && size <= singleMost:
+		w.same(what+", byte by byte", want, steps, func() Cut { return Single }, size)
+	case single:
+		w.same(what+", in pieces of up to 7", want, steps, func() Cut { return Random(7, 7) }, size)
 	}
 	return want
+}
+
+// same decodes steps cut in one way and wants what they gave whole.
+func (w *ways) same(what string, want []decode.Message, steps []Step, cut func() Cut, size int) {
+	w.t.Helper()
+	if got := w.timed(what, steps, cut, size); !reflect.DeepEqual(want, got) {
+		w.t.Errorf("%s, %s: differs (-whole +cut):\n%.4000s", w.name, what, cmp.Diff(want, got))
+	}
 }
 
 // timed decodes once, and again if that took too long: the machine may have been

@@ -164,7 +164,7 @@ func TestConversations(t *testing.T) {
 			name: "junk between messages",
 			acts: []decodetest.Step{req("0\r\n\r\n" + get), resp("\x00\x01junk" + ok)},
 			want: []string{`opaque 0 unknown [5 "0\r\n\r\n"] [h1-bad-start-line]`, get1 + " [resync]",
-				`opaque 1 unknown [6 "\x00\x01junk"] [h1-bad-start-line]`, ok1 + " [resync]"},
+				`opaque 1 unknown [6 "\x00\x01junk"] [h1-bad-start-line]`, ok1 + " [resync h1-uncertain-pair]"},
 		},
 		{
 			name: "truncated head", unclean: true,

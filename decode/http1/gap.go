@@ -55,7 +55,7 @@ func (s *stream) gap(dst []decode.Message, g decode.Gap) []decode.Message {
 func (s *stream) gapInSkip(g decode.Gap, detail string) {
 	s.carryOver(decode.AnomalyGap, detail)
 	s.skip.count(s.skip.line, uint64(len(s.skip.line)))
-	s.skip.line, s.skip.at = s.skip.line[:0], true
+	s.skip.line, s.skip.at, s.skip.sure = s.skip.line[:0], true, false
 	s.conn.doubt(s)
 }
 

@@ -57,6 +57,7 @@ type stream struct {
 	releasing bool
 	tunnel    bool // becomes a tunnel when the message being read ends
 	closing   bool // the last message said "Connection: close"
+	cutMethod bool // the request in sec may have lost the beginning of its method
 
 	interim  []decode.Interim // responses: before the final one
 	interims int              // how many there were
@@ -137,9 +138,10 @@ func (s *stream) endBadStart(dst []decode.Message, line []byte, m moment) []deco
 	s.lose(m, begin)
 	if over {
 		s.skip.count(line, size)
+		s.skip.sure = true
 		return dst
 	}
-	s.skip.lineB = begin
+	s.skip.lineB, s.skip.sure = begin, true
 	if at := s.startIn(line); at > 0 {
 		s.skip.count(line[:at], uint64(at))
 		s.at += uint64(at)
@@ -219,6 +221,11 @@ func (s *stream) parseHead(whole []byte, f *facts, m moment) {
 		s.msg.Status = int(code[0]-'0')*100 + int(code[1]-'0')*10 + int(code[2]-'0')
 	}
 	s.noteStart(whole)
+	if s.cutMethod {
+		s.cutMethod = false
+		s.msg.Flags |= decode.MidStream
+		s.note(decode.AnomalyMidStream, "bytes before it are missing; its method may have lost its beginning")
+	}
 	s.msg.Header = s.parseFields(whole, text, s.sec.ends[0], s.sec.ends[1:], f)
 	if bareEnd(whole) {
 		s.note(AnomalyBareLF, "a line ends in LF without CR")

@@ -52,6 +52,7 @@ func (c *Conn) dataStream(h *half) *stream {
 		return nil
 	case st == nil:
 		st = c.open(id)
+		st.pushed = h.fromPeer && id&1 == 0 // its promise was missed
 	}
 	o := &st.slot[slot]
 	switch {

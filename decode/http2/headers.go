@@ -323,7 +323,9 @@ func (c *Conn) headStream(h *half, s *section) (st *stream, odd decode.Anomaly) 
 	if request && id&1 == 1 {
 		r.lastClient = max(r.lastClient, id)
 	}
-	return c.open(id), odd
+	st = c.open(id)
+	st.pushed = !request && id&1 == 0 // its promise was missed
+	return st, odd
 }
 
 // has reports whether a field of that name, which HTTP/2 has in lower case, is
