@@ -42,6 +42,7 @@ type talk2 struct {
 	maxTable uint32 // largest table size announced
 	twice    bool   // two size updates may begin a block, which x/net refuses
 	sized    [2]bool
+	acked    [2]bool
 	window   [2]int // DATA that may still be sent, by Dir
 	methods  []string
 }
@@ -122,7 +123,10 @@ func (k *talk2) noise(dir decode.Dir) {
 	case 2:
 		fr.WriteRawFrame(0x42, 0xff, k.r.Uint32N(9), []byte("unknown"))
 	case 3:
-		fr.WriteSettingsAck()
+		if !k.acked[dir] {
+			fr.WriteSettingsAck()
+		}
+		k.acked[dir] = true
 	case 4:
 		if k.sized[dir] && !k.twice {
 			return

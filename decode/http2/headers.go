@@ -324,7 +324,7 @@ func (c *Conn) headStream(h *half, s *section) (st *stream, odd decode.Anomaly) 
 		r.lastClient = max(r.lastClient, id)
 	}
 	st = c.open(id)
-	st.pushed = !request && id&1 == 0 // its promise was missed
+	st.pushed = c.joined && !request && id&1 == 0 // its promise was missed
 	return st, odd
 }
 
