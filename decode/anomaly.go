@@ -3,8 +3,11 @@ package decode
 // Anomaly is a departure from the protocol that was seen and described. The
 // decoder goes on after it.
 type Anomaly struct {
-	Kind   AnomalyKind
-	Dir    Dir
+	Kind AnomalyKind
+	Dir  Dir
+	// Offset is where it was found in the stream of Dir: the first byte of the
+	// line, frame or head in question, or of the hole.
+	Offset uint64
 	Detail string // a few words for people; may quote captured bytes, so escape before display
 }
 

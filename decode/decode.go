@@ -33,6 +33,7 @@ type Chunk struct {
 	Dir   Dir
 	At    At
 	Start int64  // time the bytes began to move: call entry of a write, At.Time of a read
+	Off   uint64 // offset in its direction's stream, holes counted where their length is known
 	Data  []byte // borrowed: valid only during the call it is passed to
 }
 

@@ -231,10 +231,13 @@ func warnings(m *decode.Message, bodies bool) []string {
 	add(bodies && b.ContentCut, "decoded body cut at %d bytes", len(b.Content))
 	add(bodies && b.ContentErr != "", "content coding: %s", b.ContentErr)
 	for _, a := range m.Anomalies {
-		if a.Kind == decode.AnomalyNoRequest || a.Detail == "" {
+		switch {
+		case a.Kind == decode.AnomalyNoRequest || a.Detail == "":
 			add(true, "%s", a.Kind)
-		} else {
+		case m.Kind == decode.Inner: // its place in the stream is not known
 			add(true, "%s: %s", a.Kind, a.Detail)
+		default:
+			add(true, "%s at byte %d: %s", a.Kind, a.Offset, a.Detail)
 		}
 	}
 	return out

@@ -27,7 +27,7 @@ func TestDetail(t *testing.T) {
     tls       openssl   ALPN h2
     network   10.0.0.5:40112 → 93.184.216.34:443  conn 2, exchange 1, stream 1  recorded at the client  cookie 0x51f2
     timing    send 63µs │ wait 292ms │ receive 1.3ms
-    ⚠ response: gap: x
+    ⚠ response: gap at byte 0: x
 
 → GET / HTTP/2
   :authority: ifconfig.io

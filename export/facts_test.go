@@ -106,7 +106,7 @@ func TestWarnings(t *testing.T) {
 		{"coding", decode.Message{Body: decode.Body{ContentErr: "content-corrupt", ContentCut: true, Content: []byte("xy")}}, true,
 			[]string{"decoded body cut at 2 bytes", "content coding: content-corrupt"}},
 		{"anomalies", decode.Message{Anomalies: []decode.Anomaly{{Kind: "gap", Detail: "3"}, {Kind: "resync"}, {Kind: decode.AnomalyNoRequest, Detail: "x"}}}, true,
-			[]string{"gap: 3", "resync", "no-request"}},
+			[]string{"gap at byte 0: 3", "resync", "no-request"}},
 	}
 	for _, tt := range tests {
 		if d := cmp.Diff(tt.want, warnings(&tt.m, tt.bodies)); d != "" {

@@ -234,10 +234,12 @@ type jsonMessage struct {
 }
 
 // jsonAnomaly is one thing that was wrong. Dir is seen from the recorded process,
-// as everything in a session is: "write" is what it sent.
+// as everything in a session is: "write" is what it sent. Offset counts bytes of
+// that direction of the connection.
 type jsonAnomaly struct {
 	Kind   decode.AnomalyKind `json:"kind"`
 	Dir    string             `json:"dir"`
+	Offset uint64             `json:"offset"`
 	Detail wild               `json:"detail,omitempty"`
 }
 
@@ -391,7 +393,7 @@ func jsonMessageOf(m *decode.Message, o JSONOptions) jsonMessage {
 		if a.Dir == decode.Read {
 			dir = "read"
 		}
-		j.Anomalies = append(j.Anomalies, jsonAnomaly{a.Kind, dir, wild(a.Detail)})
+		j.Anomalies = append(j.Anomalies, jsonAnomaly{a.Kind, dir, a.Offset, wild(a.Detail)})
 	}
 	if b.Size > 0 && !o.NoBodies {
 		j.Body = jsonBodyOf(m)

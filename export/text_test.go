@@ -113,7 +113,7 @@ func TestTextShowsLoss(t *testing.T) {
 	r.Anomalies = []decode.Anomaly{{Kind: decode.AnomalyTruncated, Detail: "ended \x1b[2J"}}
 	got := textOf(t, TextOptions{Bodies: true}, turn(c, 1, q, r)...)
 	for _, want := range []string{"  ⚠ 1234 bytes missing\n", "  ⚠ incomplete: its end was not seen\n",
-		"  ⚠ body cut: 13 of 2000 bytes kept\n", `  ⚠ truncated: ended \x1b[2J` + "\n"} {
+		"  ⚠ body cut: 13 of 2000 bytes kept\n", `  ⚠ truncated at byte 0: ended \x1b[2J` + "\n"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("no %q in:\n%s", want, got)
 		}
@@ -141,7 +141,7 @@ func TestTextLines(t *testing.T) {
 		{"tunnel", item(replay.Item{Kind: replay.ItemMessage, Conn: c, Message: &decode.Message{Kind: decode.Opaque, Proto: "websocket", Body: decode.Body{Size: 6}}}),
 			"00:09:03.332 [WRITE] nginx (PID 12959) 6 bytes [websocket]\n"},
 		{"notice", item(replay.Item{Kind: replay.ItemMessage, Conn: c, Message: &decode.Message{Kind: decode.Notice, Dir: decode.Read, Anomalies: []decode.Anomaly{{Kind: "gap", Detail: "8 bytes"}}}}),
-			"00:09:03.332 ⚠ gap: 8 bytes [READ] nginx (12959)\n"},
+			"00:09:03.332 ⚠ gap at byte 0: 8 bytes [READ] nginx (12959)\n"},
 		{"drop", item(replay.Item{Kind: replay.ItemDrop, Conn: c, Drop: &format.Drop{Cause: format.DropRingFull, Bytes: 9, Events: 2}}),
 			"00:09:03.332 ⚠ not recorded: 9 bytes, 2 events, the kernel ring was full nginx (12959)\n"},
 		{"drop of nobody", item(replay.Item{Kind: replay.ItemDrop, Drop: &format.Drop{Cause: format.DropMissed}}),

@@ -76,7 +76,7 @@ func (f *flowState) run(cfg *flowConfig, o *op, data []byte, out []*Item) []*Ite
 	case opGap:
 		f.msgs = f.dec.Gap(f.msgs, decode.Gap{Dir: o.dir, At: at, Len: o.off, Known: true})
 	case opData:
-		f.msgs = f.dec.Append(f.msgs, decode.Chunk{Dir: o.dir, At: at, Start: o.start, Data: data})
+		f.msgs = f.dec.Append(f.msgs, decode.Chunk{Dir: o.dir, At: at, Start: o.start, Off: o.off, Data: data})
 		if cfg.data {
 			out = f.hold(o, data, out)
 		}

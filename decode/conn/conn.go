@@ -34,6 +34,7 @@ type Conn struct {
 	gaps  int        // while undecided
 	held  []piece    // in order of arrival, until decided
 	bytes int        // in held
+	next  [2]uint64  // offset behind the last chunk, by Dir
 	last  int        // direction of the last bytes of an opaque connection, -1 none
 
 	trace decode.Trace
@@ -53,7 +54,7 @@ type opening struct {
 
 // piece is a chunk or a gap held back.
 type piece struct {
-	ch  decode.Chunk // Data is a copy
+	ch  decode.Chunk // Data is a copy; of a gap only Off
 	gap *decode.Gap
 }
 
@@ -106,6 +107,7 @@ func (c *Conn) Proto() string {
 
 // Append decodes a chunk and appends the messages it completes to dst.
 func (c *Conn) Append(dst []decode.Message, ch decode.Chunk) []decode.Message {
+	c.next[ch.Dir] = ch.Off + uint64(len(ch.Data))
 	switch {
 	case len(ch.Data) == 0:
 	case c.decided():
@@ -131,7 +133,7 @@ func (c *Conn) Gap(dst []decode.Message, g decode.Gap) []decode.Message {
 		dst = c.release(dst)
 		c.last = int(g.Dir)
 		c.gone[g.Dir] += g.Len
-		return append(dst, opaqueGap(g))
+		return append(dst, opaqueGap(g, c.next[g.Dir]))
 	}
 	o := &c.first[g.Dir]
 	if o.intact < 0 {
@@ -140,7 +142,7 @@ func (c *Conn) Gap(dst []decode.Message, g decode.Gap) []decode.Message {
 			o.v = neither
 		}
 	}
-	c.held = append(c.held, piece{gap: &g})
+	c.held = append(c.held, piece{gap: &g, ch: decode.Chunk{Off: c.next[g.Dir]}})
 	c.gaps++
 	return c.decide(dst, c.gaps > maxOpeningGaps)
 }

@@ -17,7 +17,7 @@ func (c *Conn) hold(dst []decode.Message, ch decode.Chunk) []decode.Message {
 	for len(ch.Data) > 0 {
 		n := min(len(ch.Data), nextMark(c.bytes)-c.bytes)
 		more := ch.Data[:n]
-		ch.Data = ch.Data[n:]
+		ch.Data, ch.Off = ch.Data[n:], ch.Off+uint64(n)
 		last := &c.held[len(c.held)-1].ch
 		last.Data = append(last.Data, more...)
 		c.bytes += n
@@ -164,7 +164,7 @@ func (c *Conn) replay(dst []decode.Message) []decode.Message {
 func (c *Conn) release(dst []decode.Message) []decode.Message {
 	for _, p := range c.held {
 		if p.gap != nil {
-			dst = append(dst, opaqueGap(*p.gap))
+			dst = append(dst, opaqueGap(*p.gap, p.ch.Off))
 			c.last = int(p.gap.Dir)
 			c.gone[p.gap.Dir] += p.gap.Len
 		} else {
@@ -228,7 +228,7 @@ func opaqueChunk(ch decode.Chunk) decode.Message {
 }
 
 // opaqueGap describes missing bytes of an unknown protocol.
-func opaqueGap(g decode.Gap) decode.Message {
+func opaqueGap(g decode.Gap, off uint64) decode.Message {
 	detail := "an unknown number of bytes"
 	if g.Known {
 		detail = "bytes are missing"
@@ -237,6 +237,6 @@ func opaqueGap(g decode.Gap) decode.Message {
 		Kind: decode.Opaque, Dir: g.Dir, Proto: "unknown", Flags: decode.Gapped,
 		Body:  decode.Body{Size: g.Len, Lost: g.Len},
 		Begin: g.At.Time, HeadEnd: g.At, End: g.At,
-		Anomalies: []decode.Anomaly{{Kind: decode.AnomalyGap, Dir: g.Dir, Detail: detail}},
+		Anomalies: []decode.Anomaly{{Kind: decode.AnomalyGap, Dir: g.Dir, Offset: off, Detail: detail}},
 	}
 }

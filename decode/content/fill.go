@@ -37,7 +37,8 @@ func list(dst []string, header []decode.Field, name string) []string {
 		for more := true; more && len(dst) < listMax; {
 			var c string
 			c, v, more = strings.Cut(v, ",")
-			if c = strings.Trim(c, " \t"); c != "" {
+			// RFC 9110 §5.5: CR and NUL in a value are as spaces.
+			if c = strings.Trim(c, " \t\r\x00"); c != "" {
 				dst = append(dst, c)
 			}
 		}

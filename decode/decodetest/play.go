@@ -60,15 +60,18 @@ func NumberedCut(n uint64) Cut {
 // cuts.
 func Feed(d Decoder, steps []Step, cut Cut) []decode.Message {
 	var out []decode.Message
+	var off [2]uint64
 	for _, s := range steps {
 		if s.Gap != 0 {
+			off[s.Dir] += uint64(max(0, s.Gap))
 			out = d.Gap(out, decode.Gap{Dir: s.Dir, Len: uint64(max(0, s.Gap)), Known: s.Gap > 0})
 			continue
 		}
 		for data := s.Data; data != ""; {
 			n := cut(len(data))
 			chunk := []byte(data[:n])
-			out = d.Append(out, decode.Chunk{Dir: s.Dir, Data: chunk})
+			out = d.Append(out, decode.Chunk{Dir: s.Dir, Off: off[s.Dir], Data: chunk})
+			off[s.Dir] += uint64(n)
 			for i := range chunk {
 				chunk[i] = 0xee
 			}

@@ -21,17 +21,20 @@ func split(data []byte) [][]byte {
 }
 
 // FuzzDecode compares with x/net's decoder until the first fault, and joins
-// late at the second block: what is not marked unknown must be the same.
+// late, at the block that join says: what is not marked unknown must be the
+// same, and nothing may be unknown that can only have come into the table since.
 func FuzzDecode(f *testing.F) {
-	f.Add([]byte("\x03\x82\x86\x84\x0a\x40\x01a\x01b\x40\x01c\x01d\x02\xbe\xbf"))
-	f.Add([]byte("\x0b\x3f\x21\x40\x01a\x011\x40\x01b\x00\x02\xbe\xbe"))
-	f.Add([]byte("\x08\x41\x84\x1f\xff\xff\xff\xbe\x20\x01\xbf"))
-	f.Fuzz(func(t *testing.T, data []byte) {
+	f.Add([]byte("\x03\x82\x86\x84\x0a\x40\x01a\x01b\x40\x01c\x01d\x02\xbe\xbf"), byte(1))
+	f.Add([]byte("\x0b\x3f\x21\x40\x01a\x011\x40\x01b\x00\x02\xbe\xbe"), byte(1))
+	f.Add([]byte("\x08\x41\x84\x1f\xff\xff\xff\xbe\x20\x01\xbf"), byte(1))
+	f.Add([]byte("\x05\x40\x01a\x01b\x06\xbe\x40\x01c\x01d\x02\xbe\xbf\x02\x20\x82\x07\x3f\x21\x40\x01e\x01f\x02\xbe\x82"), byte(2))
+	f.Fuzz(func(t *testing.T, data []byte, join byte) {
 		d, late := New(Options{}), New(Options{})
 		late.Forget()
 		x := xhpack.NewDecoder(DefaultTable, nil)
 		x.SetAllowedMaxDynamicTableSize(MaxTable)
 		lateOK := true
+		var lists [][]decode.Field
 		for i, block := range split(data) {
 			var want []decode.Field
 			x.SetEmitFunc(func(h xhpack.HeaderField) {
@@ -53,8 +56,9 @@ func FuzzDecode(f *testing.F) {
 					t.Fatalf("block %d %x (-x/net +got):\n%s", i, block, diff)
 				}
 			}
-			if i > 0 && lateOK {
-				lateOK = checkLate(t, late, block, got, res)
+			lists = append(lists, got)
+			if first := max(int(join), 1); i >= first && lateOK {
+				lateOK = checkLate(t, late, block, lists, first, res)
 			}
 			if err != nil {
 				return
@@ -64,8 +68,17 @@ func FuzzDecode(f *testing.F) {
 }
 
 // checkLate reports whether the late decoder may be compared further.
-func checkLate(t *testing.T, late *Decoder, block []byte, want []decode.Field, res Result) bool {
+func checkLate(t *testing.T, late *Decoder, block []byte, lists [][]decode.Field, first int, res Result) bool {
+	want := lists[len(lists)-1]
 	got, lres := late.Decode(nil, block)
+	if res.Fault == "" && lres.Fault == "" && len(got) == len(want) {
+		for i := range want {
+			want[i].NeverIndexed = false // it is no part of an entry
+		}
+		if why := firstSeen(plain(lists)).checkJoined(first, want, got); why != "" {
+			t.Fatalf("late, block %x: %s", block, why)
+		}
+	}
 	for i, f := range got {
 		if i >= len(want) {
 			break // the other one faulted earlier
@@ -92,4 +105,15 @@ func FuzzHuffman(f *testing.F) {
 			t.Fatalf("%x: %v %q, x/net %q %v", src, ok, got, want, err)
 		}
 	})
+}
+
+// plain copies lists without what is no part of a table entry.
+func plain(lists [][]decode.Field) [][]decode.Field {
+	out := make([][]decode.Field, len(lists))
+	for i, list := range lists {
+		for _, f := range list {
+			out[i] = append(out[i], decode.Field{Name: f.Name, Value: f.Value})
+		}
+	}
+	return out
 }

@@ -34,6 +34,11 @@ const (
 	AnomalyLengthAndCoding decode.AnomalyKind = "h1-content-length-and-transfer-encoding"
 	// AnomalyBadCoding: Transfer-Encoding is malformed, unknown, or out of place (RFC 9112 §6.1).
 	AnomalyBadCoding decode.AnomalyKind = "h1-bad-transfer-encoding"
+	// AnomalyNoHost: a request of HTTP/1.1 without a Host field (RFC 9112 §3.2).
+	AnomalyNoHost decode.AnomalyKind = "h1-no-host"
+	// AnomalyBadTarget: a request-target in none of the four forms, or with bytes
+	// that no URI has (RFC 9112 §3.2, RFC 3986 §2).
+	AnomalyBadTarget decode.AnomalyKind = "h1-bad-target"
 	// AnomalyRepeatedHost: more than one Host field (RFC 9112 §3.2).
 	AnomalyRepeatedHost decode.AnomalyKind = "h1-repeated-host"
 	// AnomalyBadChunk: chunked framing is broken (RFC 9112 §7.1).
@@ -43,6 +48,9 @@ const (
 	// AnomalyAfterClose: a message after one with "Connection: close", or one of
 	// HTTP/1.0 without "keep-alive" (RFC 9112 §9.3, §9.6).
 	AnomalyAfterClose decode.AnomalyKind = "h1-after-close"
+	// AnomalyUncertainPair: a response that may answer another request than the
+	// one it is shown with, because bytes were lost while a client pipelined.
+	AnomalyUncertainPair decode.AnomalyKind = "h1-uncertain-pair"
 	// AnomalyBadUpgrade: a 101 nobody asked for, or that names no protocol (RFC 9110 §7.8).
 	AnomalyBadUpgrade decode.AnomalyKind = "h1-bad-upgrade"
 )
@@ -78,5 +86,5 @@ func (s *stream) noteTo(list []decode.Anomaly, kind decode.AnomalyKind, detail s
 			return list
 		}
 	}
-	return append(list, decode.Anomaly{Kind: kind, Dir: s.dir, Detail: detail})
+	return append(list, decode.Anomaly{Kind: kind, Dir: s.dir, Offset: s.at, Detail: detail})
 }

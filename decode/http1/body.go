@@ -148,11 +148,14 @@ func (s *stream) feedChunkLine(dst []decode.Message, p []byte, m moment) ([]deco
 	if !done {
 		return dst, n
 	}
+	s.at = s.pos + uint64(n) - uint64(s.chunk.size)
+	cut := s.chunk.size > chunkLineKept
 	if s.chunk.size > chunkLineMax {
 		s.note(decode.AnomalyLimit, fmt.Sprintf("chunk line of %d bytes", s.chunk.size))
 	}
 	cut, whole := s.chunk.size > chunkLineKept, s.chunk.size
 	s.chunk.reset()
+	read := line
 	line, bare := trimEOL(line)
 	if bare {
 		s.note(AnomalyBareLF, "in chunked framing")
@@ -164,6 +167,10 @@ func (s *stream) feedChunkLine(dst []decode.Message, p []byte, m moment) ([]deco
 	switch {
 	case !ok || cut && digits == len(line): // more digits may have been cut
 		s.note(AnomalyBadChunk, "size: "+quote(line))
+		if s.lastOne() && !cut && s.msg.Body.Size == 0 {
+			s.untilClose(read) // it may not be chunked at all
+			return dst, n
+		}
 		return s.giveUp(dst, m), n
 	case size == 0:
 		s.sec.reset(anyLine)
@@ -173,6 +180,20 @@ func (s *stream) feedChunkLine(dst []decode.Message, p []byte, m moment) ([]deco
 	}
 	s.traced(uint64(whole), uint64(n))
 	return dst, n
+}
+
+// endUnframed keeps what stands where a first chunk-size line should and is
+// none, when the connection ends in it: it is the body of a message that was
+// called chunked and is not.
+func (s *stream) endUnframed() {
+	line := s.chunk.buf
+	if s.step != stepChunkLine || !s.lastOne() || s.msg.Body.Size > 0 || len(line) == 0 || s.chunk.size > chunkLineKept {
+		return
+	}
+	if _, _, ok := chunkSize(line); !ok {
+		s.note(AnomalyBadChunk, "size: "+quote(line))
+		s.keep(line)
+	}
 }
 
 // chunkSize parses 1*HEXDIG, which white space and extensions may follow
@@ -205,6 +226,7 @@ func chunkSize(line []byte) (n uint64, i int, ok bool) {
 // feedChunkEnd reads the line end after chunk data.
 func (s *stream) feedChunkEnd(dst []decode.Message, p []byte, m moment) ([]decode.Message, int) {
 	cr := len(s.chunk.buf) > 0 // the CR came before
+	s.at = s.pos
 	switch c := p[0]; {
 	case c == '\n':
 		if !cr {

@@ -33,7 +33,7 @@ type Conn struct {
 // New returns a decoder for a connection on which requests travel in the
 // direction client. Zero limits have their defaults.
 func New(client decode.Dir, l decode.Limits) *Conn {
-	c := &Conn{limits: l.WithDefaults()}
+	c := &Conn{limits: l.WithDefaults(), queue: queue{lostAt: answered}}
 	c.req = newStream(c, client, decode.Request)
 	c.resp = newStream(c, client.Other(), decode.Response)
 	return c
@@ -47,18 +47,19 @@ func (c *Conn) SetMidStream() {
 		s.step = stepSkip
 		s.skip.at, s.skip.mid = true, true
 	}
+	c.queue.asksLost = true
 }
 
 // SetTrace says whom to tell which bytes are not content. Positions begin at pos,
 // by direction. Call it before the first Append.
 func (c *Conn) SetTrace(t decode.Trace, pos [2]uint64) {
 	c.trace = t
-	c.req.pos, c.resp.pos = pos[c.req.dir], pos[c.resp.dir]
+	c.req.told, c.resp.told = pos[c.req.dir], pos[c.resp.dir]
 }
 
 // Pos returns the position behind the last byte of a direction that was read as
 // HTTP/1.
-func (c *Conn) Pos(d decode.Dir) uint64 { return c.stream(d).pos }
+func (c *Conn) Pos(d decode.Dir) uint64 { return c.stream(d).told }
 
 // HandOver asks that bytes which follow an upgrade to one of protos, named as by
 // [Conn.Upgraded], be kept for [Conn.Rest] rather than described. Call it before
@@ -90,7 +91,9 @@ func (c *Conn) Rest() []Rest {
 
 // Append reads a chunk and appends the messages it completes to dst.
 func (c *Conn) Append(dst []decode.Message, ch decode.Chunk) []decode.Message {
-	return c.stream(ch.Dir).feed(dst, ch.Data, moment{ch.At, ch.Start})
+	s := c.stream(ch.Dir)
+	s.pos = ch.Off
+	return s.feed(dst, ch.Data, moment{ch.At, ch.Start})
 }
 
 // Gap tells of missing bytes, and appends the messages they end.
@@ -129,10 +132,15 @@ func (c *Conn) stream(d decode.Dir) *stream {
 // pending is a request that has not been answered.
 type pending struct {
 	exchange uint32
+	seen     uint64 // bytes of the response stream seen when it was asked
+	cut      bool   // its method may have lost its beginning
 	head     bool   // HEAD: the response has no body
 	connect  bool   // CONNECT: a 2xx begins a tunnel
 	upgrade  string // the protocols it offers to change to
 }
+
+// answered is pending.seen of a request whose answer may have been lost.
+const answered = 1<<64 - 1
 
 // queue holds unanswered requests, oldest first.
 type queue struct {
@@ -140,6 +148,14 @@ type queue struct {
 	first     int
 	doubtful  int  // how many, from first, may have been answered unseen
 	pipelined bool // the client has been seen to send without waiting
+	// uncertain: messages were lost, so responses and requests may be out of
+	// step. It ends when the queue runs empty all the same, unless requests were
+	// lost of a client that pipelines: those may have more answers to come.
+	uncertain bool
+	asksLost  bool // requests may have been lost
+	// lostAt is how much of the response stream was seen when request bytes were
+	// last lost or passed over; answered if none were.
+	lostAt uint64
 }
 
 func (q *queue) len() int { return len(q.list) - q.first }
@@ -158,8 +174,13 @@ func (q *queue) drop(n int) {
 	q.doubtful = max(0, q.doubtful-n)
 	if q.first == len(q.list) {
 		q.list, q.first = q.list[:0], 0
+		q.settle()
 	}
 }
+
+// settle is called when nothing is left to answer: with a client that waits for
+// each answer requests and responses are in step again.
+func (q *queue) settle() { q.uncertain = q.asksLost && q.pipelined }
 
 // ask numbers a request and remembers that it wants an answer.
 func (c *Conn) ask(m *decode.Message, f *facts) {
@@ -167,11 +188,15 @@ func (c *Conn) ask(m *decode.Message, f *facts) {
 	m.Exchange = c.exchange
 	q := &c.queue
 	if c.resp.step == stepSkip {
-		q.doubtful = q.len()
+		// What was passed over since a request was asked may be its answer.
+		for q.doubtful = 0; q.doubtful < q.len() && q.list[q.first+q.doubtful].seen != c.resp.pos; {
+			q.doubtful++
+		}
 	}
 	switch {
 	case q.len() > q.doubtful:
 		q.pipelined = true
+		q.uncertain = q.uncertain || q.asksLost
 	case q.doubtful > 0 && !q.pipelined:
 		// A client that waits for each answer had those that were lost.
 		q.drop(q.doubtful)
@@ -180,17 +205,31 @@ func (c *Conn) ask(m *decode.Message, f *facts) {
 		q.drop(1)
 		c.req.note(decode.AnomalyLimit, "too many unanswered requests; the oldest is forgotten")
 	}
+	if q.lostAt == c.resp.pos {
+		q.pipelined = true // no answer came between what was lost and this
+		q.uncertain = true
+	}
+	cut := m.Flags&decode.MidStream != 0
 	q.push(pending{
-		exchange: c.exchange, head: m.Method == "HEAD",
+		exchange: c.exchange, seen: c.resp.pos, cut: cut,
+		head:    m.Method == "HEAD" || cut && strings.HasSuffix("HEAD", m.Method),
 		connect: m.Method == "CONNECT", upgrade: f.upgrade,
 	})
 }
 
 // doubt is called when framing is lost: answers may have gone unseen.
 func (c *Conn) doubt(s *stream) {
-	if s == &c.resp {
-		c.queue.doubtful = c.queue.len()
+	q := &c.queue
+	if s == &c.req {
+		q.asksLost, q.lostAt = true, c.resp.pos
+		q.uncertain = q.uncertain || q.pipelined
+		return
 	}
+	q.doubtful = q.len()
+	for i := range q.list {
+		q.list[i].seen = answered
+	}
+	q.uncertain = q.uncertain || q.len() > 1 || q.pipelined && q.len() > 0
 }
 
 // undecided reports whether the response to a request may yet end HTTP on the
@@ -207,12 +246,19 @@ func (c *Conn) undecided(exchange uint32) bool {
 // answer takes the request that a final response belongs to.
 func (c *Conn) answer(m *decode.Message) pending {
 	if c.queue.len() == 0 {
+		c.queue.settle()
 		c.exchange++
 		m.Exchange = c.exchange
-		c.resp.note(decode.AnomalyNoRequest, "")
+		c.resp.note(decode.AnomalyNoRequest, "no request was seen that it could answer")
 		return pending{exchange: c.exchange}
 	}
 	p := c.queue.list[c.queue.first]
+	if c.queue.uncertain {
+		c.resp.note(AnomalyUncertainPair, "messages were lost while requests were pipelined: it may answer another request")
+	}
+	if p.cut {
+		c.resp.note(AnomalyUncertainPair, "the method it answers is not known whole: whether it has a body is not certain")
+	}
 	c.queue.drop(1)
 	m.Exchange = p.exchange
 	return p

@@ -72,12 +72,13 @@ func (s *stream) parseFields(whole []byte, text string, from int, ends []int, f 
 		return nil
 	}
 	list := make([]decode.Field, 0, min(len(ends), s.limits.Fields))
-	count := 0
+	count, begin := 0, s.at
 	for i := 0; i < len(ends); i++ {
+		s.at = begin + uint64(from)
 		end := ends[i]
 		line, bare := trimEOL(whole[from:end])
 		if bare {
-			s.note(AnomalyBareLF, "")
+			s.note(AnomalyBareLF, "a line ends in LF without CR")
 		}
 		if isSpace(whole[from]) {
 			s.note(AnomalySpaceBeforeField, quote(line))
@@ -103,6 +104,7 @@ func (s *stream) parseFields(whole []byte, text string, from int, ends []int, f 
 		}
 		s.learn(f, name, value)
 	}
+	s.at = begin
 	s.noteLimits(count+s.sec.dropped, len(list))
 	return list
 }
@@ -173,7 +175,7 @@ func (s *stream) unfold(whole []byte, first string, ends []int) (value string, l
 	for lines+1 < len(ends) && isSpace(whole[ends[lines]]) {
 		line, bare := trimEOL(whole[ends[lines]:ends[lines+1]])
 		if bare {
-			s.note(AnomalyBareLF, "")
+			s.note(AnomalyBareLF, "a line ends in LF without CR")
 		}
 		if hasControl(line) {
 			s.noteControl(line)
@@ -192,7 +194,11 @@ func (s *stream) unfold(whole []byte, first string, ends []int) (value string, l
 
 // learn takes note of a field that frames or routes the message.
 func (s *stream) learn(f *facts, name, value string) {
-	switch fieldKind(name) {
+	kind := fieldKind(name)
+	if kind != fieldOther {
+		value = blanked(value)
+	}
+	switch kind {
 	case fieldHost:
 		if f.hosts++; f.hosts == 1 {
 			f.host = value
@@ -222,14 +228,28 @@ func (s *stream) learn(f *facts, name, value string) {
 	}
 }
 
+// blanked replaces CR, LF and NUL by spaces before a value is interpreted (RFC
+// 9110 §5.5). What is shown of the field stays as it was sent.
+func blanked(value string) string {
+	if strings.IndexByte(value, '\r') < 0 && strings.IndexByte(value, 0) < 0 {
+		return value // LF ends a line
+	}
+	return strings.Trim(strings.NewReplacer("\r", " ", "\x00", " ").Replace(value), " \t")
+}
+
 // learnLength reads a Content-Length value: a number, or equal numbers in a
 // list (RFC 9110 §8.6). Signs, white space inside, other bases and numbers
 // beyond 63 bits are no length.
 func (s *stream) learnLength(f *facts, value string) {
+	empty := strings.Trim(value, ", \t") == ""
 	for more := true; more; {
 		var v string
 		v, value, more = strings.Cut(value, ",")
-		n, ok := decimal(strings.Trim(v, " \t"))
+		if v = strings.Trim(v, " \t"); v == "" && !empty {
+			s.note(AnomalyBadLength, "an empty element") // RFC 9110 §5.6.1.2
+			continue
+		}
+		n, ok := decimal(v)
 		f.lengths++
 		switch {
 		case !ok:

@@ -58,11 +58,15 @@ func (s *stream) frame(f *facts) body {
 // name must be exact: "\vchunked" and "xchunked" have been taken for it by one
 // party and not by the next, which is how requests are smuggled.
 func (s *stream) chunkedLast(list string) bool {
-	chunked := false
+	chunked, whole := false, list
 	for more := true; more; {
 		var v string
 		v, list, more = strings.Cut(list, ",")
 		v = strings.Trim(v, " \t")
+		if v == "" && strings.Trim(whole, ", \t") != "" {
+			s.note(AnomalyBadCoding, "an empty element")
+			continue // RFC 9110 §5.6.1.2
+		}
 		if chunked {
 			s.note(AnomalyBadCoding, "chunked is not last")
 		}

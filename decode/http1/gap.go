@@ -11,13 +11,14 @@ import (
 func (s *stream) gap(dst []decode.Message, g decode.Gap) []decode.Message {
 	// In a hold it is looked at when that ends, in a tunnel by whoever reads it.
 	if s.step != stepHold && (s.step != stepTunnel || !s.conn.handsOver()) {
-		defer func() { s.pos += g.Len }()
+		defer func() { s.pos, s.told = s.pos+g.Len, s.told+g.Len }()
 	}
 	m := moment{at: g.At, start: g.At.Time}
 	detail := "an unknown number of bytes missing"
 	if g.Known {
 		detail = fmt.Sprintf("%d bytes missing", g.Len)
 	}
+	s.at = s.pos
 	switch s.step {
 	case stepHold:
 		return s.hold(dst, held{gap: &g, m: m})
@@ -65,7 +66,7 @@ func (s *stream) gap(dst []decode.Message, g decode.Gap) []decode.Message {
 func (s *stream) gapInSkip(g decode.Gap, detail string) {
 	s.carryOver(decode.AnomalyGap, detail)
 	s.skip.count(s.skip.line, uint64(len(s.skip.line)))
-	s.skip.line, s.skip.at = s.skip.line[:0], true
+	s.skip.line, s.skip.at, s.skip.sure = s.skip.line[:0], true, false
 	s.conn.doubt(s)
 }
 
@@ -99,7 +100,10 @@ func (s *stream) endPartHead(dst []decode.Message, m moment, why decode.AnomalyK
 	// The cut line at the end is no field: half a name or value would mislead.
 	whole := part[:s.sec.ends[len(s.sec.ends)-1]]
 	var f facts
+	at := s.at
+	s.at -= s.sec.length(part)
 	s.parseHead(whole, &f, m)
+	s.at = at
 	s.note(why, detail)
 	if s.kind == decode.Request {
 		s.conn.ask(&s.msg, &f)
@@ -123,6 +127,8 @@ func (s *stream) end(dst []decode.Message, m moment, clean bool) []decode.Messag
 	if clean {
 		why = "the connection ended"
 	}
+	s.at = s.pos
+	s.noteBlank()
 	switch s.step {
 	case stepTunnel, stepHold:
 		return dst
@@ -141,6 +147,7 @@ func (s *stream) end(dst []decode.Message, m moment, clean bool) []decode.Messag
 		}
 		dst = s.emit(dst, m)
 	default:
+		s.endUnframed()
 		s.note(decode.AnomalyTruncated, why)
 		s.msg.Flags |= decode.Incomplete
 		s.chunk.reset()

@@ -2,6 +2,7 @@ package http1
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -35,6 +36,15 @@ func TestRequestHeads(t *testing.T) {
 		{"GET /\x01 HTTP/1.1", request{"GET", "", "", "/\x01", "HTTP/1.1"}, "h1-control"},
 		{"GET /\r\r HTTP/1.1", request{"GET", "", "", "/\r\r", "HTTP/1.1"}, "h1-bare-cr"},
 		{"GET / HTTP/1.1\r\nHost: a\r\nHost: b", request{"GET", "", "a", "/", "HTTP/1.1"}, "h1-repeated-host"},
+		{"GET /", request{"GET", "", "", "/", "HTTP/0.9"}, "h1-bad-version"},
+		{"GET\t/\vHTTP/1.1", request{"GET", "", "", "/", "HTTP/1.1"}, "h1-bad-start-line h1-control"},
+		{" GET / HTTP/1.1", request{"GET", "", "", "/", "HTTP/1.1"}, "h1-bad-start-line"},
+		{"GET / \r\nHost: a", request{"GET", "", "a", "/", "HTTP/0.9"}, "h1-bad-start-line h1-bad-version"},
+		{"GET * HTTP/1.1", request{"GET", "", "", "*", "HTTP/1.1"}, "h1-bad-target"},
+		{"GET ! HTTP/1.1", request{"GET", "", "", "!", "HTTP/1.1"}, "h1-bad-target"},
+		{"GET a/b:c HTTP/1.1", request{"GET", "", "", "a/b:c", "HTTP/1.1"}, "h1-bad-target"},
+		{"GET /\xce\xb4 HTTP/1.1", request{"GET", "", "", "/\xce\xb4", "HTTP/1.1"}, "h1-bad-target"},
+		{"CONNECT /a HTTP/1.1", request{"CONNECT", "", "/a", "/a", "HTTP/1.1"}, "h1-bad-target"},
 	}
 	for _, tt := range tests {
 		got := playAll(t, decode.Limits{}, []decodetest.Step{req(tt.head + "\r\n\r\n")}, true)
@@ -52,9 +62,53 @@ func TestRequestHeads(t *testing.T) {
 	}
 }
 
+// TestHost: HTTP/1.1 wants one, HTTP/1.0 does not know it.
+func TestHost(t *testing.T) {
+	for head, want := range map[string]bool{
+		"GET / HTTP/1.1": true, "GET http://a/ HTTP/1.1": true, "GET / HTTP/1.1\r\nHost:": false, "GET / HTTP/1.0": false,
+	} {
+		m := playAll(t, decode.Limits{}, []decodetest.Step{req(head + "\r\n\r\n")}, true)[0]
+		if got := slices.ContainsFunc(m.Anomalies, func(a decode.Anomaly) bool { return a.Kind == AnomalyNoHost }); got != want {
+			t.Errorf("%q: no host told %t, want %t", head, got, want)
+		}
+	}
+}
+
+// TestOffsets: an anomaly says where in its stream it was found.
+func TestOffsets(t *testing.T) {
+	line := "GET / HTTP/1.1\r\nHost: a\r\n"
+	long := "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"
+	for name, tt := range map[string]struct {
+		steps []decodetest.Step
+		kind  decode.AnomalyKind
+		want  int
+	}{
+		"field of the second head": {[]decodetest.Step{req(line + "\r\n" + line + "a : b\r\n\r\n")}, AnomalySpaceBeforeColon, 2*len(line) + 2},
+		"chunk line":               {[]decodetest.Step{req(long + "zz\r\n")}, AnomalyBadChunk, len(long)},
+		"trailer field":            {[]decodetest.Step{req(long + "0\r\na: b\r\nc\r\n\r\n")}, AnomalyBadField, len(long) + 9},
+		"end":                      {[]decodetest.Step{req(long)}, decode.AnomalyTruncated, len(long)},
+		"hole":                     {[]decodetest.Step{req(long), {Dir: c2s, Gap: 7}, req("0\r\n\r\n")}, decode.AnomalyGap, len(long)},
+		"behind a hole":            {[]decodetest.Step{req(line), {Dir: c2s, Gap: 7}, req("x" + "\r\n" + line + "\r\n")}, decode.AnomalyResync, len(line) + 7 + 3},
+	} {
+		found := false
+		for _, m := range playAll(t, decode.Limits{}, tt.steps, true) {
+			for _, a := range m.Anomalies {
+				if a.Kind == tt.kind {
+					if found = true; a.Offset != uint64(tt.want) {
+						t.Errorf("%s: %s at %d, want %d", name, a.Kind, a.Offset, tt.want)
+					}
+				}
+			}
+		}
+		if !found {
+			t.Errorf("%s: no %s", name, tt.kind)
+		}
+	}
+}
+
 func TestNoStartLine(t *testing.T) {
 	for _, line := range []string{
-		"GET", "GET /", "GET / ", " GET / HTTP/1.1", "G\x00T / HTTP/1.1", "GET\t/\tHTTP/1.1", "GET / HTTP/", "GET / 1.1",
+		"GET", "G\x00T / HTTP/1.1", "GET / HTTP/", "GET / 1.1",
 		"GET / HTTP/1.1x", "GET / H/1.1", "\x7fELF", "GET  HTTP/1.1",
 	} {
 		got := playAll(t, decode.Limits{}, []decodetest.Step{req(line + "\r\n\r\n")}, true)
@@ -83,6 +137,7 @@ func TestStatusLines(t *testing.T) {
 		{"HTTP/1.0 404 Not  there\xff", 404, "Not  there\xff", ""},
 		{"HTTP/2.0 299 x", 299, "x", "h1-bad-version"},
 		{"HTTP/1.1  200 OK", 200, "OK", "h1-bad-start-line"},
+		{"HTTP/1.1\t200\rOK", 200, "OK", "h1-bad-start-line h1-bare-cr"},
 		{"HTTP/1.1 099 OK", 99, "OK", "h1-bad-start-line"},
 		{"HTTP/1.1 200 O\x1bK", 200, "O\x1bK", "h1-control"},
 	}

@@ -24,7 +24,7 @@ func (s *stream) endResponseHead(dst []decode.Message, f *facts, m moment) []dec
 	switch {
 	case status == 101:
 		if asked.upgrade == "" || f.upgrade == "" {
-			s.note(AnomalyBadUpgrade, "")
+			s.note(AnomalyBadUpgrade, "a 101 that nobody asked for, or that names no protocol")
 		}
 		return s.switchTo(dst, protocol(f.upgrade, asked.upgrade), m)
 	case tunnel:
@@ -67,7 +67,8 @@ func (s *stream) switchTo(dst []decode.Message, proto string, m moment) []decode
 		part := req.sec.buf
 		begin := req.sec.begin
 		req.step = stepTunnel
-		req.pos, req.part = req.pos-min(req.part, req.pos), 0
+		req.told, req.part = req.told-min(req.part, req.told), 0
+		req.pos -= uint64(len(part))
 		dst = req.feed(dst, part, moment{m.at, begin})
 		req.sec.reset(requestLine)
 	default:
@@ -83,6 +84,7 @@ func (s *stream) switchTo(dst []decode.Message, proto string, m moment) []decode
 // held is a piece of the request stream that waits for a response: bytes, or a gap.
 type held struct {
 	data []byte
+	off  uint64
 	m    moment
 	gap  *decode.Gap
 }
@@ -144,6 +146,7 @@ func (s *stream) release(dst []decode.Message, http bool) []decode.Message {
 		if h.gap != nil {
 			dst = s.gap(dst, *h.gap)
 		} else {
+			s.pos = h.off
 			dst = s.feed(dst, h.data, h.m)
 		}
 	}

@@ -49,6 +49,7 @@ type section struct {
 	size    uint64 // bytes of the whole section, counted once over
 	dropped int    // lines not kept
 	kept    int    // lines kept although over
+	blank   bool   // an empty line came before the start line
 	cut     bool   // the last line in buf is cut, and its end not seen yet
 	line    []byte // the current line, at most overLine bytes
 	lineLen int
@@ -73,6 +74,15 @@ func (s *section) reset(sh shape) {
 		ends = nil
 	}
 	*s = section{shape: sh, buf: buf, ends: ends, line: line}
+}
+
+// length returns how many bytes of the stream the section has, that take gave
+// as whole.
+func (s *section) length(whole []byte) uint64 {
+	if s.over {
+		return s.size
+	}
+	return uint64(len(whole))
 }
 
 // empty reports whether no byte of the section has come yet.
@@ -113,6 +123,7 @@ func (s *section) take(p []byte, start int64, limit int) (whole []byte, n int, v
 			}
 			// RFC 9112 §2.2: an empty line before a start line is nothing.
 			s.buf, base, from, s.begin = s.buf[:0], 0, i, start
+			s.blank = true
 			continue
 		}
 		if len(s.ends) == 0 && s.shape != anyLine {
@@ -219,7 +230,8 @@ func (s *section) endOverLine() bool {
 	case s.cut:
 		s.buf = append(s.buf, '\r', '\n')
 		s.cut = false
-		if len(s.ends) == 0 && s.shape != anyLine && !s.first(s.buf) {
+		// What was cut off may have been the version: without one it is no line.
+		if len(s.ends) == 0 && s.shape != anyLine && (!s.first(s.buf) || s.start.versionless(s.shape)) {
 			return false
 		}
 		s.ends = append(s.ends, len(s.buf))

@@ -29,6 +29,7 @@ type skip struct {
 	line  []byte // of the present line, what may be part of a start line
 	lineB int64  // when it began to move
 	at    bool   // line is whole: it began at a line start
+	sure  bool   // at is seen and not assumed
 	mid   bool   // the recording began here
 }
 
@@ -57,7 +58,7 @@ func (s *stream) boundary() {
 		return
 	}
 	k.count(k.line, uint64(len(k.line)))
-	k.line, k.at = k.line[:0], true
+	k.line, k.at, k.sure = k.line[:0], true, false
 }
 
 // feedSkip looks for the start line of the next message, line by line.
@@ -83,13 +84,31 @@ func (s *stream) feedSkip(dst []decode.Message, p []byte, m moment) ([]decode.Me
 			line = k.line
 		}
 		if at := s.startIn(line); at >= 0 {
+			s.noteCutMethod(line)
 			k.count(line[:at], uint64(at))
+			s.at = s.pos + uint64(n) - uint64(len(line)-at)
 			return s.resync(dst, line[at:], m), n
 		}
 		k.count(line, uint64(len(line)))
-		k.line, k.at = k.line[:0], true
+		k.line, k.at, k.sure = k.line[:0], true, true
+		if s.kind == decode.Request {
+			s.conn.queue.lostAt = s.conn.resp.pos
+		}
 	}
 	return dst, len(p)
+}
+
+// noteCutMethod doubts a request whose first byte is only assumed to begin a
+// line: the method may be the end of a longer one, unless it is none's.
+func (s *stream) noteCutMethod(line []byte) {
+	if s.kind != decode.Request || s.skip.sure {
+		return
+	}
+	switch method, _, _ := bytes.Cut(line, []byte(" ")); string(method) {
+	case "GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PROPFIND", "REPORT":
+	default:
+		s.cutMethod = true
+	}
 }
 
 // holdLine keeps of an unfinished line what may be part of a start line.
@@ -104,7 +123,7 @@ func (s *stream) holdLine(piece []byte) {
 		k.at = false
 	case s.kind == decode.Request && (!k.at || len(k.line) > requestLineMax):
 		k.count(k.line, uint64(len(k.line)))
-		k.line, k.at = k.line[:0], false
+		k.line, k.at, k.sure = k.line[:0], false, false
 	}
 }
 

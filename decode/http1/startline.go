@@ -3,6 +3,7 @@ package http1
 import (
 	"bytes"
 	"encoding/binary"
+	"strings"
 )
 
 // span is a range of the bytes of a section.
@@ -22,12 +23,46 @@ type startLine struct {
 
 // parseRequestLine reads b, a line without its end (RFC 9112 §3). ok is false
 // when there are not three parts that could be method, target and version.
-func parseRequestLine(b []byte) (l startLine, ok bool) {
+func parseRequestLine(b []byte) (startLine, bool) { return lenient(b, requestParts) }
+
+// parseStatusLine reads b, a line without its end (RFC 9112 §4).
+func parseStatusLine(b []byte) (startLine, bool) { return lenient(b, statusParts) }
+
+// lenient parses a line, and if that fails once more with every white space
+// taken for a space and none in front, as RFC 9112 §3 and §4 allow.
+func lenient(b []byte, parse func([]byte) (startLine, bool)) (l startLine, ok bool) {
+	if l, ok = parse(b); ok || bytes.IndexAny(b, " \t\v\f\r") < 0 {
+		return l, ok
+	}
+	c := bytes.Clone(b)
+	for i, v := range c {
+		if v == '\t' || v == '\v' || v == '\f' || v == '\r' {
+			c[i] = ' '
+		}
+	}
+	lead := len(c) - len(bytes.TrimLeft(c, " "))
+	if l, ok = parse(c[lead:]); !ok {
+		return l, false
+	}
+	for i := range l.part {
+		l.part[i].lo += lead
+		l.part[i].hi += lead
+	}
+	l.odd, l.ctl = true, hasControl(b)
+	return l, true
+}
+
+func requestParts(b []byte) (l startLine, ok bool) {
 	n := tokenLen(b)
 	if n == 0 || n == len(b) || b[n] != ' ' {
 		return l, false
 	}
 	end := trimRight(b)
+	if hi := withoutVersion(b[:end], n); hi > 0 {
+		l.part = [3]span{{0, n}, {n + 1, hi}, {hi, hi}}
+		l.odd, l.badVer = end != len(b), true
+		return l, true
+	}
 	sp := bytes.LastIndexByte(b[:end], ' ')
 	lo, hi := n+1, sp
 	for lo < hi && isSpace(b[lo]) {
@@ -44,9 +79,29 @@ func parseRequestLine(b []byte) (l startLine, ok bool) {
 	return l, ok
 }
 
-// parseStatusLine reads b, a line without its end (RFC 9112 §4). The space
-// after the code may be missing when there is no reason, as it often is.
-func parseStatusLine(b []byte) (l startLine, ok bool) {
+// versionless reports a request-line without a version.
+func (l *startLine) versionless(sh shape) bool {
+	return sh == requestLine && l.part[2].lo == l.part[2].hi
+}
+
+// withoutVersion returns the end of a target that nothing follows, behind a method
+// of n bytes, or 0. That was HTTP/0.9's request, which only GET had; servers take
+// it of other methods too. A target must look like one: other text must not.
+func withoutVersion(b []byte, n int) int {
+	if n+1 >= len(b) || b[n+1] != '/' || bytes.IndexByte(b[n+1:], ' ') >= 0 {
+		return 0
+	}
+	for _, c := range b[:n] {
+		if c < 'A' || c > 'Z' {
+			return 0
+		}
+	}
+	return len(b)
+}
+
+// statusParts: the space after the code may be missing when there is no reason,
+// as it often is.
+func statusParts(b []byte) (l startLine, ok bool) {
 	sp := bytes.IndexByte(b, ' ')
 	if sp < 0 {
 		return l, false
@@ -71,6 +126,27 @@ func parseStatusLine(b []byte) (l startLine, ok bool) {
 	l.part = [3]span{{0, sp}, {lo, hi}, reason}
 	l.ctl = hasControl(b)
 	return l, true
+}
+
+// validTarget reports whether a request-target has one of its four forms
+// (RFC 9112 §3.2), and no byte outside ASCII (RFC 3986 §2). Which characters a
+// URI may hold beyond that is broken by every browser and harmless.
+func validTarget(method, target string) bool {
+	for i := range len(target) {
+		if target[i] >= 0x80 {
+			return false
+		}
+	}
+	switch {
+	case method == "CONNECT":
+		return strings.IndexByte(target, ':') > 0 // authority-form
+	case target[0] == '/':
+		return true
+	case target == "*":
+		return method == "OPTIONS"
+	}
+	colon := strings.IndexByte(target, ':') // absolute-form
+	return colon > 0 && isLetter(target[0]) && tokenLen([]byte(target[:colon])) == colon
 }
 
 // version says whether b is a protocol name and version, and whether it is
@@ -104,10 +180,10 @@ func certain(sh shape, line []byte) bool {
 	var ok bool
 	ver := 0
 	if sh == requestLine {
-		l, ok = parseRequestLine(b)
+		l, ok = requestParts(b)
 		ver = 2
 	} else {
-		l, ok = parseStatusLine(b)
+		l, ok = statusParts(b)
 	}
 	if !ok || l.odd || l.badVer || l.ctl || b[l.part[ver].hi-1] > '1' {
 		return false

@@ -2,6 +2,7 @@ package http1
 
 import (
 	"bytes"
+	"fmt"
 
 	"github.com/NoFear0411/spliff/decode"
 	"github.com/NoFear0411/spliff/decode/content"
@@ -24,6 +25,9 @@ const (
 	stepTunnel                // no longer HTTP
 )
 
+// versionNone is the version of a request that names none.
+const versionNone = "HTTP/0.9"
+
 // moment is when a chunk's bytes moved.
 type moment struct {
 	at    decode.At
@@ -37,6 +41,9 @@ type stream struct {
 	limits *decode.Limits
 	dir    decode.Dir
 	kind   decode.Kind // Request or Response
+
+	pos uint64 // offset in the stream of the next byte to be read
+	at  uint64 // of what is being looked at: where an anomaly is
 
 	step    step
 	sec     section
@@ -53,10 +60,11 @@ type stream struct {
 	releasing bool
 	tunnel    bool // becomes a tunnel when the message being read ends
 	closing   bool // the last message said "Connection: close"
+	cutMethod bool // the request in sec may have lost the beginning of its method
 
-	// For a Trace: the position of the next byte to be read, and how many before it
-	// are of the head or trailer section being read.
-	pos  uint64
+	// For a Trace: how many bytes it has been told of or passed over, and how many of
+	// them are of the head or trailer section being read.
+	told uint64
 	part uint64
 
 	interim  []decode.Interim // responses: before the final one
@@ -92,12 +100,13 @@ func (s *stream) feed(dst []decode.Message, p []byte, m moment) []decode.Message
 		case stepSkip:
 			dst, n = s.feedSkip(dst, p, m)
 		case stepHold:
-			return s.hold(dst, held{data: p, m: m})
+			return s.hold(dst, held{data: p, off: s.pos, m: m})
 		case stepTunnel:
 			return s.feedTunnel(dst, p, m)
 		}
-		s.pos += uint64(n)
+		s.told += uint64(n)
 		p = p[n:]
+		s.pos += uint64(n)
 	}
 	return dst
 }
@@ -105,7 +114,7 @@ func (s *stream) feed(dst []decode.Message, p []byte, m moment) []decode.Message
 // traced tells the trace of the n bytes that end more bytes from here.
 func (s *stream) traced(n, more uint64) {
 	if s.conn.trace != nil {
-		s.conn.trace(s.dir, s.pos+more-n, n)
+		s.conn.trace(s.dir, s.told+more-n, n)
 	}
 }
 
@@ -113,6 +122,11 @@ func (s *stream) traced(n, more uint64) {
 func (s *stream) feedHead(dst []decode.Message, p []byte, m moment) ([]decode.Message, int) {
 	whole, n, v := s.sec.take(p, m.start, s.limits.Head)
 	s.part += uint64(n)
+	if v == wantMore {
+		return dst, n
+	}
+	s.at = s.pos + uint64(n) - s.sec.length(whole)
+	s.noteBlank()
 	switch v {
 	case notStart:
 		s.part = 0
@@ -123,6 +137,15 @@ func (s *stream) feedHead(dst []decode.Message, p []byte, m moment) ([]decode.Me
 		dst = s.endHead(dst, whole, m)
 	}
 	return dst, n
+}
+
+// noteBlank reports an empty line in front of a status-line. In front of a
+// request-line it is nothing (RFC 9112 §2.2).
+func (s *stream) noteBlank() {
+	if s.sec.blank && s.kind == decode.Response {
+		s.carryOver(AnomalyBadStartLine, "an empty line before the status-line")
+	}
+	s.sec.blank = false
 }
 
 // endBadStart passes over a first line that is no start line, or over what
@@ -137,11 +160,13 @@ func (s *stream) endBadStart(dst []decode.Message, line []byte, m moment) []deco
 	s.lose(m, begin)
 	if over {
 		s.skip.count(line, size)
+		s.skip.sure = true
 		return dst
 	}
-	s.skip.lineB = begin
+	s.skip.lineB, s.skip.sure = begin, true
 	if at := s.startIn(line); at > 0 {
 		s.skip.count(line[:at], uint64(at))
+		s.at += uint64(at)
 		return s.resync(dst, line[at:], m)
 	}
 	s.skip.count(line, uint64(len(line)))
@@ -172,10 +197,27 @@ func (s *stream) enter(dst []decode.Message, next body, m moment) []decode.Messa
 		s.step = stepClose
 		s.msg.Flags |= decode.UntilClose
 	case bodyUnknown:
+		if s.lastOne() {
+			s.untilClose(nil)
+			return dst
+		}
 		return s.giveUp(dst, m)
 	}
 	s.tap = tap.Open(&s.msg, s.limits)
 	return dst
+}
+
+// lastOne reports whether the message being read is a response after which the
+// connection closes: what follows can be nothing but its body.
+func (s *stream) lastOne() bool { return s.kind == decode.Response && s.closing && !s.tunnel }
+
+// untilClose reads the rest of the connection as the body, because the framing
+// is broken. read was taken for framing. The end that comes is not the one the
+// message meant, so completeness is not claimed.
+func (s *stream) untilClose(read []byte) {
+	s.step = stepClose
+	s.msg.Flags |= decode.UntilClose | decode.Incomplete
+	s.keep(read)
 }
 
 // parseHead fills msg from the bytes of a head, start line included.
@@ -189,22 +231,36 @@ func (s *stream) parseHead(whole []byte, f *facts, m moment) {
 	}
 	s.carry = nil
 	if s.closing {
-		s.note(AnomalyAfterClose, "")
+		s.note(AnomalyAfterClose, "the message before it ended the connection")
 	}
 	if s.kind == decode.Request {
 		s.msg.Method, s.msg.Target, s.msg.Proto = l.part[0].of(text), l.part[1].of(text), l.part[2].of(text)
+		if s.msg.Proto == "" {
+			s.msg.Proto = versionNone
+		}
 	} else {
 		code := l.part[1].of(text)
 		s.msg.Proto, s.msg.Reason = l.part[0].of(text), l.part[2].of(text)
 		s.msg.Status = int(code[0]-'0')*100 + int(code[1]-'0')*10 + int(code[2]-'0')
 	}
 	s.noteStart(whole)
+	if s.cutMethod {
+		s.cutMethod = false
+		s.msg.Flags |= decode.MidStream
+		s.note(decode.AnomalyMidStream, "bytes before it are missing; its method may have lost its beginning")
+	}
 	s.msg.Header = s.parseFields(whole, text, s.sec.ends[0], s.sec.ends[1:], f)
 	if bareEnd(whole) {
-		s.note(AnomalyBareLF, "")
+		s.note(AnomalyBareLF, "a line ends in LF without CR")
 	}
-	if f.hosts > 1 {
-		s.note(AnomalyRepeatedHost, "")
+	switch {
+	case f.hosts > 1:
+		s.note(AnomalyRepeatedHost, fmt.Sprintf("%d Host fields", f.hosts))
+	case f.hosts == 0 && s.kind == decode.Request && s.msg.Proto == "HTTP/1.1":
+		s.note(AnomalyNoHost, "a request of HTTP/1.1 without a Host field")
+	}
+	if s.kind == decode.Request && !validTarget(s.msg.Method, s.msg.Target) {
+		s.note(AnomalyBadTarget, quote(s.msg.Target)+" is no request-target")
 	}
 	// RFC 9112 §9.3: HTTP/1.0 closes unless both sides agree to keep on.
 	s.closing = f.connClose || s.msg.Proto == "HTTP/1.0" && !f.connKeep
@@ -222,12 +278,15 @@ func (s *stream) noteStart(whole []byte) {
 	}
 	line, _ := trimEOL(whole[:s.sec.ends[0]])
 	if l.bareLF {
-		s.note(AnomalyBareLF, "")
+		s.note(AnomalyBareLF, "a line ends in LF without CR")
 	}
 	if l.odd {
 		s.note(AnomalyBadStartLine, quote(line))
 	}
-	if l.badVer {
+	switch {
+	case s.msg.Proto == versionNone:
+		s.note(AnomalyBadVersion, "the request-line has none")
+	case l.badVer:
 		s.note(AnomalyBadVersion, quote(s.msg.Proto))
 	}
 	if l.ctl {
@@ -300,6 +359,7 @@ func (s *stream) feedTrailer(dst []decode.Message, p []byte, m moment) ([]decode
 	}
 	s.traced(s.part, uint64(n))
 	s.part = 0
+	s.at = s.pos + uint64(n) - s.sec.length(whole)
 	if bareEnd(whole) {
 		s.note(AnomalyBareLF, "in the trailer section")
 	}
@@ -316,8 +376,10 @@ func (s *stream) feedTrailer(dst []decode.Message, p []byte, m moment) ([]decode
 
 // feedTunnel describes bytes of a tunnel, or keeps them for whoever reads it.
 func (s *stream) feedTunnel(dst []decode.Message, p []byte, m moment) []decode.Message {
+	off := s.pos
+	s.pos += uint64(len(p))
 	if c := s.conn; c.handsOver() {
-		c.rest = append(c.rest, Rest{Chunk: decode.Chunk{Dir: s.dir, At: m.at, Start: m.start, Data: p}})
+		c.rest = append(c.rest, Rest{Chunk: decode.Chunk{Dir: s.dir, At: m.at, Start: m.start, Off: off, Data: p}})
 		return s.noticeCarry(dst, m)
 	}
 	return append(dst, decode.Message{

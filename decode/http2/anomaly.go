@@ -28,6 +28,7 @@ const (
 	AnomalyTrailers     decode.AnomalyKind = "h2-bad-trailers"       // field section out of place (§8.1)
 	AnomalyReset        decode.AnomalyKind = "h2-reset"              // RST_STREAM; Detail has the code (§6.4)
 	AnomalyGoAway       decode.AnomalyKind = "h2-goaway"             // GOAWAY with an error (§6.8)
+	AnomalyFlow         decode.AnomalyKind = "h2-flow-control"       // a window beyond 2³¹−1 (§6.9.1)
 )
 
 // maxNotices is how many notices of one kind a connection gives; a peer can
@@ -45,7 +46,7 @@ func (c *Conn) notice(dir decode.Dir, stream uint32, kind decode.AnomalyKind, fo
 	c.out = append(c.out, decode.Message{
 		Kind: decode.Notice, Dir: dir, Stream: stream, Proto: proto,
 		Begin: c.start, HeadEnd: c.at, End: c.at,
-		Anomalies: []decode.Anomaly{{Kind: kind, Dir: dir, Detail: detail(format, args)}},
+		Anomalies: []decode.Anomaly{{Kind: kind, Dir: dir, Offset: c.half[dir].frameAt, Detail: detail(format, args)}},
 	})
 }
 
@@ -55,7 +56,9 @@ func (c *Conn) mark(o *open, dir decode.Dir, kind decode.AnomalyKind, format str
 		o.more++
 		return
 	}
-	o.m.Anomalies = append(o.m.Anomalies, decode.Anomaly{Kind: kind, Dir: dir, Detail: detail(format, args)})
+	o.m.Anomalies = append(o.m.Anomalies, decode.Anomaly{
+		Kind: kind, Dir: dir, Offset: c.half[dir].frameAt, Detail: detail(format, args),
+	})
 }
 
 // detail takes a text without arguments as it is: a % in it is no verb.

@@ -40,6 +40,7 @@ func New(client decode.Dir, l decode.Limits) *Conn {
 			fromPeer: decode.Dir(dir) != client,
 			hp:       hpack.New(hpack.Options{Fields: c.lim.Fields, List: c.lim.Head}),
 			state:    inHeader,
+			initial:  defaultWindow,
 		}
 	}
 	c.half[client].state = inPreface
@@ -63,14 +64,14 @@ func (c *Conn) SetMidStream() {
 func (c *Conn) SetTrace(t decode.Trace, pos [2]uint64) {
 	c.trace = t
 	for d := range c.half {
-		c.half[d].pos = pos[d]
+		c.half[d].told = pos[d]
 	}
 }
 
 // BeginAt sets the position of a direction of which nothing has come.
 func (c *Conn) BeginAt(d decode.Dir, pos uint64) {
 	if h := &c.half[d]; !h.begun {
-		h.pos = pos
+		h.told = pos
 	}
 }
 
@@ -78,8 +79,9 @@ func (c *Conn) BeginAt(d decode.Dir, pos uint64) {
 func (c *Conn) Append(dst []decode.Message, ch decode.Chunk) []decode.Message {
 	c.begin(dst, ch.At, ch.Start)
 	c.sweep()
-	c.half[ch.Dir].begun = true
-	c.feed(&c.half[ch.Dir], ch.Data)
+	h := &c.half[ch.Dir]
+	h.begun, h.pos = true, ch.Off
+	c.feed(h, ch.Data)
 	return c.finish()
 }
 
@@ -91,7 +93,7 @@ func (c *Conn) Gap(dst []decode.Message, g decode.Gap) []decode.Message {
 	c.sweep()
 	h := &c.half[g.Dir]
 	c.gap(h, g)
-	h.begun, h.pos = true, h.pos+g.Len
+	h.begun, h.told = true, h.told+g.Len
 	return c.finish()
 }
 
@@ -106,6 +108,9 @@ func (c *Conn) End(dst []decode.Message, at decode.At, clean bool) []decode.Mess
 		}
 		if h.block.active {
 			c.endBlock(h, decode.AnomalyTruncated, "the stream ends inside a header block")
+		}
+		if h.state == inPayload {
+			c.tellMissing(h)
 		}
 		if h.nheader > 0 || h.state == inPayload && h.f.typ != frameData {
 			c.notice(h.dir, 0, decode.AnomalyTruncated, "the stream ends inside a frame")

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 
 	"github.com/NoFear0411/spliff/decode"
+	"github.com/NoFear0411/spliff/decode/hpack"
 )
 
 // control handles the frames that belong to no message.
@@ -22,8 +23,6 @@ func (c *Conn) control(h *half, p []byte) {
 		case priority(p) == f.stream:
 			bad("PRIORITY of a stream that depends on itself")
 		}
-	case frameReset:
-		c.reset(h, p)
 	case frameSettings:
 		c.settings(h, p)
 	case framePing:
@@ -44,9 +43,36 @@ func (c *Conn) control(h *half, p []byte) {
 		case f.stream != 0 && !c.reg.seen(f.stream) && c.reg.byID[f.stream] == nil && !c.joined && !h.fromPeer:
 			// A server's may come before we see the request; a client's not.
 			bad("WINDOW_UPDATE of a stream that was not opened")
+		default:
+			c.widen(h, int64(binary.BigEndian.Uint32(p)&(1<<31-1)))
 		}
 	}
 	// Frames of other types are skipped, as §5.5 asks.
+}
+
+// maxWindow is the largest flow-control window (§6.9.1).
+const maxWindow = 1<<31 - 1
+
+// widen adds to a window of the other direction. Only that it grows too large is
+// told: whether DATA overran a window depends on when its sender had read the
+// updates, which cannot be seen from here.
+func (c *Conn) widen(h *half, by int64) {
+	to := &c.half[h.dir.Other()]
+	if c.joined {
+		return // what was there is not known
+	}
+	if h.f.stream == 0 {
+		if to.window += by; defaultWindow+to.window > maxWindow {
+			c.notice(h.dir, 0, AnomalyFlow, "WINDOW_UPDATE of %d makes the connection's window larger than 2³¹−1", by)
+		}
+		return
+	}
+	if st := c.reg.byID[h.f.stream]; st != nil {
+		o := &st.slot[c.slotOf(to.dir)]
+		if o.window += by; to.initial+o.window > maxWindow {
+			c.notice(h.dir, st.id, AnomalyFlow, "WINDOW_UPDATE of %d makes the stream's window larger than 2³¹−1", by)
+		}
+	}
 }
 
 // priority returns the stream that a priority (§6.3) depends on.
@@ -92,7 +118,9 @@ func (c *Conn) applySettings(h *half, p []byte) {
 		case settingPush:
 			valid = v <= 1
 		case settingWindow:
-			valid = v < 1<<31
+			if valid = v < 1<<31; valid {
+				peer.initial = int64(v)
+			}
 		case settingFrameSize:
 			// The largest ever announced counts: which one is in force depends on
 			// an acknowledgement that may have been missed.
@@ -106,9 +134,21 @@ func (c *Conn) applySettings(h *half, p []byte) {
 	}
 }
 
+// settingsLost forgets the limits that SETTINGS in direction h may have raised
+// unseen: what goes beyond them is no fault then.
+func (c *Conn) settingsLost(h *half) {
+	peer := &c.half[h.dir.Other()]
+	peer.hp.SetLimit(hpack.MaxTable, false)
+	peer.frameSize, h.settings = 0, true
+}
+
 // reset ends a stream (§6.4).
 func (c *Conn) reset(h *half, p []byte) {
 	id := h.f.stream
+	code := uint32(0)
+	if len(p) == 4 && !h.damaged {
+		code = binary.BigEndian.Uint32(p)
+	}
 	if h.f.length != 4 {
 		c.notice(h.dir, id, AnomalyBadFrame, "RST_STREAM of %d bytes", h.f.length)
 		return
@@ -130,7 +170,7 @@ func (c *Conn) reset(h *half, p []byte) {
 	// Counted only for streams that were open: these cost a server work (the
 	// attack known as rapid reset, CVE-2023-44487).
 	h.flood.reset(c, h)
-	c.abandon(st, decode.Reset, AnomalyReset, resetText(binary.BigEndian.Uint32(p), h.fromPeer))
+	c.abandon(st, decode.Reset, AnomalyReset, resetText(code, h.damaged, h.fromPeer))
 }
 
 // goAway describes GOAWAY (§6.8) unless it is an orderly goodbye.

@@ -2,6 +2,7 @@ package http2
 
 import (
 	"encoding/hex"
+	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -10,96 +11,146 @@ import (
 	"github.com/NoFear0411/spliff/decode/decodetest"
 )
 
-// TestFrameCases feeds single frames after a preface: those the corpus calls
-// errors must be described, the others must not.
-func TestFrameCases(t *testing.T) {
-	type frameCase struct {
-		Error []int
-		Wire  string
+// runner decodes as a client's recording.
+func runner(o options) decodetest.Run {
+	return func(steps []decodetest.Step, cut decodetest.Cut) []decode.Message { return run(steps, cut, o) }
+}
+
+// frameCase is one frame, and what is in it or which errors it is.
+type frameCase struct {
+	Error []int
+	Wire  string
+	Frame *struct {
+		Length, Type, Flags int
+		Stream              uint32 `json:"stream_identifier"`
 	}
+}
+
+// TestCorpusFrames feeds single frames after a preface: those the corpus calls
+// errors must be described, the others must not be called bad frames, and their
+// headers must read the same.
+func TestCorpusFrames(t *testing.T) {
+	l := decodetest.NewLedger(t, "h2frames")
 	for _, file := range decodetest.Files(t, decodetest.Corpus(t, "h2frames"), ".json") {
+		l.Case()
+		name := filepath.Base(filepath.Dir(file)) + "/" + strings.TrimSuffix(filepath.Base(file), ".json")
 		fc := decodetest.JSON[frameCase](t, file)
 		wire, err := hex.DecodeString(fc.Wire)
 		if err != nil {
 			t.Fatalf("%s: %v", file, err)
 		}
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".json"), func(t *testing.T) {
-			dir, pieces := c2s, []decodetest.Step{{Dir: c2s, Data: Preface}}
-			if wire[3] == framePush {
-				dir = s2c
-			}
-			ms := runAll(t, append(pieces, decodetest.Step{Dir: dir, Data: string(wire)}), options{})
-			if found := anomalies(ms); len(fc.Error) > 0 && len(found) == 0 {
-				t.Errorf("not described; the corpus says errors %v", fc.Error)
-			}
-			for _, m := range ms {
-				for _, a := range m.Anomalies {
-					// The frames stand alone, so their streams are idle.
-					bad := a.Kind == AnomalyBadFrame || a.Kind == AnomalyBadPadding
-					if fc.Error == nil && bad && !strings.Contains(a.Detail, "not opened") {
-						t.Errorf("a good frame is called bad: %+v", a)
-					}
-				}
-			}
-		})
+		dir, pieces := c2s, []decodetest.Step{{Dir: c2s, Data: Preface}}
+		if wire[3] == framePush {
+			dir = s2c
+		}
+		ms := decodetest.Ways(t, name, append(pieces, decodetest.Step{Dir: dir, Data: string(wire)}), runner(options{}))
+		if fc.Error != nil {
+			l.Expect(name+" error", len(anomalies(ms)) > 0, "errors %v, nothing is said", fc.Error)
+			continue
+		}
+		bad := badFrames(ms)
+		l.Expect(name+" good", len(bad) == 0, "a good frame is called bad: %v", bad)
+		if f := parseFrame(wire); fc.Frame != nil {
+			got := fmt.Sprint(f.length, f.typ, f.flags, f.stream)
+			want := fmt.Sprint(fc.Frame.Length, fc.Frame.Type, fc.Frame.Flags, fc.Frame.Stream)
+			l.Expect(name+" header", got == want, "header %s, want %s", got, want)
+		}
 	}
+	l.Close(24)
 }
 
-// TestH2Spec decodes what the conformance tester and a server said to each
-// other: where the server gave an error code, something must be described.
-func TestH2Spec(t *testing.T) {
-	type talkCase struct {
-		Chunks  []decodetest.Line
-		Verdict []struct{ Frame, Error, Debug string } `json:"nghttpd_verdict"`
+// badFrames returns the anomalies that call a frame bad for more than that it
+// stands alone: streams of single frames are idle.
+func badFrames(ms []decode.Message) []decode.Anomaly {
+	var out []decode.Anomaly
+	for _, m := range ms {
+		for _, a := range m.Anomalies {
+			bad := a.Kind == AnomalyBadFrame || a.Kind == AnomalyBadPadding || a.Kind == AnomalyFrameSize
+			if bad && !strings.Contains(a.Detail, "not opened") {
+				out = append(out, a)
+			}
+		}
 	}
-	files := decodetest.Files(t, decodetest.Corpus(t, "h2spec-nghttpd"), ".json")
-	silent, refused := []string{}, 0
-	for _, file := range files {
+	return out
+}
+
+// talkCase is a connection of the conformance tester, and what the server made
+// of it.
+type talkCase struct {
+	Chunks  []decodetest.Line
+	Verdict []struct{ Frame, Error, Debug string } `json:"nghttpd_verdict"`
+}
+
+// verdict returns the error with which the server ended a stream or the
+// connection, if it did.
+func (c *talkCase) verdict() string {
+	for _, v := range c.Verdict {
+		if v.Error != "" && v.Error != "NO_ERROR" {
+			return v.Frame + " " + v.Error + " " + v.Debug
+		}
+	}
+	return ""
+}
+
+// TestCorpusH2Spec decodes what the conformance tester and a server said to each
+// other: where the server enforced, what the client did must be described, and
+// the server's own frame with its code by name; where it did not, nothing may
+// be called a fault of the client's.
+func TestCorpusH2Spec(t *testing.T) {
+	l := decodetest.NewLedger(t, "h2spec-nghttpd")
+	for _, file := range decodetest.Files(t, decodetest.Corpus(t, "h2spec-nghttpd"), ".json") {
+		l.Case()
+		name := strings.TrimSuffix(filepath.Base(file), ".json")
 		hc := decodetest.JSON[talkCase](t, file)
 		var pieces []decodetest.Step
 		for _, ch := range hc.Chunks {
 			pieces = append(pieces, decodetest.Step{Dir: ch.Way(), Data: string(ch.Data)})
 		}
-		ms := runAll(t, pieces, options{})
-		verdict := ""
-		for _, v := range hc.Verdict {
-			if v.Error != "" && v.Error != "NO_ERROR" {
-				verdict = v.Frame + " " + v.Error + " " + v.Debug
-			}
-		}
-		if verdict != "" {
-			refused++
-			described := false
-			for _, m := range ms {
-				for _, a := range m.Anomalies {
-					described = described || a.Dir == c2s && a.Kind != AnomalyReset && a.Kind != decode.AnomalyTruncated
+		var faults []decode.Anomaly
+		code := ""
+		for _, m := range decodetest.Ways(t, name, pieces, runner(options{})) {
+			for _, a := range m.Anomalies {
+				switch {
+				case a.Kind == AnomalyReset || a.Kind == AnomalyGoAway:
+					code += a.Detail + "; "
+				case a.Dir == c2s && a.Kind != decode.AnomalyTruncated:
+					faults = append(faults, a)
 				}
 			}
-			if !described {
-				silent = append(silent, filepath.Base(file)+" "+verdict)
-			}
 		}
+		verdict := hc.verdict()
+		if verdict == "" {
+			l.Expect(name+" accepted", len(faults) == 0, "the server accepts, here %v", faults)
+			continue
+		}
+		l.Expect(name+" refused", len(faults) > 0, "%s, nothing is said", verdict)
+		want := strings.Fields(verdict)[1]
+		l.Expect(name+" code", strings.Contains(code, want), "the code %s is not named: %s", want, code)
 	}
-	// Flow control and stream states that need it are not tracked.
-	t.Logf("%d connections, %d refused by the server, not described by us: %q", len(files), refused, silent)
-	if len(silent) > refused/4 {
-		t.Errorf("%d of %d violations were not described", len(silent), refused)
-	}
+	l.Close(104)
 }
 
-// TestSeeds: fuzz seeds of other projects, as either direction.
-func TestSeeds(t *testing.T) {
+// TestCorpusSeeds: fuzz seeds of other projects, as either direction, joined at
+// the beginning and late, with limits that they meet and without.
+func TestCorpusSeeds(t *testing.T) {
+	small := decode.Limits{Streams: 4, Body: 64, Head: 512, Fields: 16, Content: 1000}
 	n := 0
 	for _, name := range []string{"nghttp2-corpus", "h2o-http2-corpus"} {
 		for _, file := range decodetest.Files(t, decodetest.Corpus(t, name), "") {
 			b := string(decodetest.Bytes(t, file))
+			if b == "" || filepath.Base(file) == "LICENSE" {
+				continue
+			}
 			n++
-			runCuts(t, []decodetest.Step{{Dir: c2s, Data: b}, {Dir: s2c, Data: b}}, options{}, 1)
-			runCuts(t, []decodetest.Step{{Dir: c2s, Data: Preface}, {Dir: s2c, Data: b}, {Dir: c2s, Data: b}}, options{}, 3)
-			runCuts(t, []decodetest.Step{{Dir: s2c, Data: b}, {Dir: c2s, Data: b}}, options{mid: true}, 4)
+			base := filepath.Base(file)
+			decodetest.Ways(t, base, []decodetest.Step{{Dir: c2s, Data: b}, {Dir: s2c, Data: b}}, runner(options{limits: small}))
+			decodetest.Ways(t, base+" server", []decodetest.Step{{Dir: c2s, Data: Preface}, {Dir: s2c, Data: b}, {Dir: c2s, Data: b}}, runner(options{}))
+			decodetest.Ways(t, base+" late", []decodetest.Step{{Dir: s2c, Data: b}, {Dir: c2s, Data: b}}, runner(options{mid: true}))
 		}
 	}
-	t.Logf("%d seeds", n)
+	if t.Logf("%d seeds", n); n < 500 {
+		t.Errorf("%d seeds, want at least 500", n)
+	}
 }
 
 func FuzzConn(f *testing.F) {

@@ -20,6 +20,10 @@ type dataFrame struct {
 func (c *Conn) startData(h *half) {
 	h.data = dataFrame{slot: c.slotOf(h.dir), padded: h.f.has(flagPadded), body: h.f.length}
 	h.data.st = c.dataStream(h)
+	h.window -= int64(h.f.length)
+	if st := h.data.st; st != nil {
+		st.slot[h.data.slot].window -= int64(h.f.length)
+	}
 	if h.data.padded && h.f.length == 0 {
 		c.badPadding(h)
 	}
@@ -45,6 +49,7 @@ func (c *Conn) dataStream(h *half) *stream {
 		return nil
 	case st == nil:
 		st = c.open(id)
+		st.pushed = h.fromPeer && id&1 == 0 // its promise was missed
 	}
 	o := &st.slot[slot]
 	switch {
@@ -166,24 +171,25 @@ func (c *Conn) badPadding(h *half) {
 	c.notice(h.dir, h.f.stream, AnomalyBadPadding, "longer than the DATA frame")
 }
 
-// dataGap counts n missing payload bytes of the DATA frame in hand.
-func (c *Conn) dataGap(h *half, n int) {
+// dataGap counts n missing payload bytes of the DATA frame in hand, and returns
+// for how many a message tells it.
+func (c *Conn) dataGap(h *half, n int) int {
 	d := &h.data
 	if d.padded {
 		// The pad length itself is missing: how much of the rest is body?
 		d.padded, d.body = false, 0
 		c.dataLost(h)
-		return
+		return 0
 	}
 	n = min(n, d.body)
 	d.body -= n
 	if d.st == nil || n == 0 {
-		return
+		return 0
 	}
 	o := &d.st.slot[d.slot]
 	if o.tunnel && d.st.ws != nil {
 		c.out = d.st.ws.Gap(c.out, decode.Gap{Dir: h.dir, At: c.at, Len: uint64(n), Known: true})
-		return
+		return n
 	}
 	if o.tunnel {
 		c.tunnelled(d.st, d.slot, h, nil)
@@ -205,6 +211,7 @@ func (c *Conn) dataGap(h *half, n int) {
 	b.Lost += uint64(n)
 	o.m.Flags |= decode.Gapped
 	c.mark(o, h.dir, decode.AnomalyGap, "%d bytes of the body", n)
+	return n
 }
 
 // dataLost marks the message of the DATA frame in hand as missing bytes that
@@ -262,10 +269,13 @@ func (c *Conn) checkLength(st *stream, slot int) {
 }
 
 // resetText describes an RST_STREAM.
-func resetText(code uint32, fromPeer bool) string {
+func resetText(code uint32, lost, fromPeer bool) string {
 	who := "client"
 	if fromPeer {
 		who = "server"
+	}
+	if lost {
+		return "by the " + who + ", its code is missing"
 	}
 	return fmt.Sprintf("%s (%d) by the %s", errorName(code), code, who)
 }

@@ -1,6 +1,9 @@
 package http2
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"fmt"
+)
 
 // Frame types (RFC 9113 §6), and the extensions that are known to be harmless.
 const (
@@ -34,6 +37,7 @@ const (
 	settingPush       = 0x2
 	settingWindow     = 0x4
 	settingFrameSize  = 0x5
+	defaultWindow     = 1<<16 - 1
 	minFrameSize      = 1 << 14
 	maxFrameSize      = 1<<24 - 1
 	frameHeaderLength = 9
@@ -60,6 +64,18 @@ func parseFrame(b []byte) frame {
 		typ:    b[3], flags: b[4],
 		stream: id & (1<<31 - 1), rbit: id>>31 != 0,
 	}
+}
+
+// name is the type's in RFC 9113, or its number.
+func (f frame) name() string {
+	names := [...]string{
+		"DATA", "HEADERS", "PRIORITY", "RST_STREAM", "SETTINGS", "PUSH_PROMISE",
+		"PING", "GOAWAY", "WINDOW_UPDATE", "CONTINUATION",
+	}
+	if int(f.typ) < len(names) {
+		return names[f.typ]
+	}
+	return fmt.Sprintf("type %#x", f.typ)
 }
 
 // has takes a flag that the frame's type defines; bits have other meanings in

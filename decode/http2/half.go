@@ -30,6 +30,9 @@ type half struct {
 	state     int
 	midStream bool // its beginning was not seen
 
+	pos     uint64 // offset in the stream of the next byte to be read
+	frameAt uint64 // of the frame in hand: where an anomaly is
+
 	preface int // bytes of the preface matched
 	header  [frameHeaderLength]byte
 	nheader int
@@ -38,16 +41,19 @@ type half struct {
 	left    int    // payload bytes still to come
 	payload []byte // kept so far, unless the frame is DATA
 	damaged bool   // payload bytes are missing
+	missing int    // how many of them nothing else tells of
 
 	data  dataFrame
 	block block
 	hp    *hpack.Decoder
 
-	pos   uint64 // of the next byte to be read, for a Trace
+	told  uint64 // bytes a Trace was told of, or passed over
 	begun bool   // bytes or a gap came
 
-	settings  bool // the SETTINGS sent in this direction were seen
-	frameSize int  // largest frame the receiver announced to accept; 0 unknown
+	window    int64 // what updates added to the connection's window for this direction, less DATA
+	initial   int64 // window of a new stream in this direction (§6.9.2)
+	settings  bool  // the SETTINGS sent in this direction were seen
+	frameSize int   // largest frame the receiver announced to accept; 0 unknown
 	maxStream uint32
 	losses    int // times the frame boundary was lost
 	search    search
@@ -67,6 +73,7 @@ type block struct {
 	cut       bool           // longer than Limits.Head
 	damaged   bool           // a frame of it contradicts itself
 	lost      bool           // bytes are missing
+	missing   int            // how many of them no message tells of
 	broken    decode.Anomaly // it lacks its end; Kind says why
 }
 
@@ -76,10 +83,16 @@ func (c *Conn) feed(h *half, p []byte) {
 		before := len(p)
 		switch h.state {
 		case inPreface:
-			p = c.matchPreface(h, p)
+			rest := c.matchPreface(h, p)
+			h.pos += uint64(len(p) - len(rest))
+			p = rest
 		case inHeader:
+			if h.nheader == 0 {
+				h.frameAt = h.pos
+			}
 			p = c.frameHeader(h, p)
 			c.traced(h, before-len(p))
+			h.pos += uint64(before - len(p))
 		case inPayload:
 			n := min(h.left, len(p))
 			if c.keep(h) > 0 {
@@ -87,19 +100,21 @@ func (c *Conn) feed(h *half, p []byte) {
 			}
 			c.framePayload(h, p[:n])
 			p = p[n:]
+			h.pos += uint64(n)
 		case inResync:
-			h.pos += uint64(before)
+			h.told += uint64(before)
+			h.pos += uint64(len(p))
 			c.searchFrame(h, p)
 			return
 		}
-		h.pos += uint64(before - len(p))
+		h.told += uint64(before - len(p))
 	}
 }
 
 // traced tells the trace of the next n bytes.
 func (c *Conn) traced(h *half, n int) {
 	if c.trace != nil && n > 0 {
-		c.trace(h.dir, h.pos, uint64(n))
+		c.trace(h.dir, h.told, uint64(n))
 	}
 }
 
@@ -117,12 +132,12 @@ func (c *Conn) matchPreface(h *half, p []byte) []byte {
 	}
 	// Not a client's beginning: perhaps a connection joined late. What matched
 	// so far is data again.
-	c.notice(h.dir, 0, AnomalyBadPreface, "")
+	c.notice(h.dir, 0, AnomalyBadPreface, "the client's bytes do not begin with the preface of HTTP/2")
 	h.hp.Forget()
 	h.midStream, c.joined = true, true
 	h.state = inResync
 	if h.preface > 0 {
-		h.pos -= uint64(h.preface)
+		h.pos, h.told = h.pos-uint64(h.preface), h.told-uint64(h.preface)
 		c.feed(h, []byte(Preface[:h.preface]))
 	}
 	return p
@@ -152,7 +167,7 @@ func (c *Conn) frameHeader(h *half, p []byte) []byte {
 // startFrame acts on a header. Nothing is set aside by its length: 16 MiB may be
 // announced by a peer that sends nothing.
 func (c *Conn) startFrame(h *half) {
-	h.left, h.payload, h.damaged = h.f.length, h.payload[:0], false
+	h.left, h.payload, h.damaged, h.missing = h.f.length, h.payload[:0], false, 0
 	h.state = inPayload
 	// A header block is contiguous (RFC 9113 §4.3): any other frame breaks it.
 	// What there is of it is decoded all the same.
@@ -213,13 +228,27 @@ func (c *Conn) endFrame(h *half, payload []byte) {
 		c.pushPromise(h, payload)
 	case frameContinuation:
 		c.continuation(h, payload)
+	case frameReset:
+		c.reset(h, payload)
 	default:
 		if !h.damaged {
 			c.control(h, payload)
+		} else if h.f.typ == frameSettings {
+			c.settingsLost(h)
 		}
 	}
+	c.tellMissing(h)
 	if cap(h.payload) > maxControl {
 		h.payload = nil // a rare large frame must not be paid for ever after
+	}
+}
+
+// tellMissing reports what is missing of the frame in hand and is told nowhere
+// else: the payload of a control frame, or what belongs to no message.
+func (c *Conn) tellMissing(h *half) {
+	if h.missing > 0 {
+		c.notice(h.dir, h.f.stream, decode.AnomalyGap, "%d bytes of a %s frame", h.missing, h.f.name())
+		h.missing = 0
 	}
 }
 
@@ -256,6 +285,7 @@ func (c *Conn) gap(h *half, g decode.Gap) {
 	// were not inserted since are unknown, rather than wrong.
 	h.hp.Forget()
 	c.tunnelsLost(h)
+	c.settingsLost(h)
 	h.losses++
 	h.nheader, c.joined = 0, true
 	h.state = inResync
@@ -268,8 +298,11 @@ func (c *Conn) skip(h *half, n int) {
 	}
 	h.left -= n
 	h.damaged = true
-	if h.f.typ == frameData {
-		c.dataGap(h, n)
+	switch h.f.typ {
+	case frameData:
+		h.missing += n - c.dataGap(h, n)
+	default:
+		h.missing += n
 	}
 	// payload holds what came before the hole and nothing of what came after.
 	if h.left == 0 {
@@ -280,6 +313,7 @@ func (c *Conn) skip(h *half, n int) {
 // skipUnknown leaves the frame in hand, whose end was not found.
 func (c *Conn) skipUnknown(h *half) {
 	h.damaged = true
+	c.tellMissing(h)
 	switch h.f.typ {
 	case frameData:
 		c.dataLost(h)

@@ -76,8 +76,9 @@ func (c *Conn) startBlock(h *half, frag []byte, ok bool, promised uint32) {
 		drop:      h.f.typ == framePush && promised == 0,
 		endStream: h.f.typ == frameHeaders && h.f.has(flagEndStream),
 		begin:     h.begin, frag: b.frag[:0],
-		damaged: !ok, lost: h.damaged,
+		damaged: !ok, lost: h.damaged, missing: h.missing,
 	}
+	h.missing = 0
 	if b.stream == 0 {
 		// The block must pass HPACK all the same.
 		c.notice(h.dir, 0, AnomalyBadFrame, "a header block on stream 0")
@@ -101,6 +102,8 @@ func (c *Conn) continuation(h *half, p []byte) {
 	}
 	b.frames++
 	b.lost = b.lost || h.damaged
+	b.missing += h.missing
+	h.missing = 0
 	c.joinBlock(h, p)
 }
 
@@ -164,6 +167,9 @@ func (c *Conn) decodeBlock(h *half, frag []byte) {
 	default:
 		c.section(h, &s)
 	}
+	if b.missing > 0 {
+		c.notice(h.dir, b.stream, decode.AnomalyGap, "%d bytes of a header block", b.missing)
+	}
 	// sort copies the fields that are kept, so the scratch can be used again.
 	if c.fields = fields[:0]; cap(fields) > 1024 {
 		c.fields = nil
@@ -193,6 +199,7 @@ func (c *Conn) explain(h *half, o *open, s *section) {
 		tell(s.broken.Kind, "%s", s.broken.Detail)
 	case s.lost:
 		tell(decode.AnomalyGap, "bytes of the header block")
+		s.missing = 0
 	}
 	if s.res.Fault != "" {
 		tell(AnomalyHPACK, string(s.res.Fault))
@@ -317,7 +324,9 @@ func (c *Conn) headStream(h *half, s *section) (st *stream, odd decode.Anomaly) 
 	if request && id&1 == 1 {
 		r.lastClient = max(r.lastClient, id)
 	}
-	return c.open(id), odd
+	st = c.open(id)
+	st.pushed = c.joined && !request && id&1 == 0 // its promise was missed
+	return st, odd
 }
 
 // has reports whether a field of that name, which HTTP/2 has in lower case, is

@@ -79,6 +79,8 @@ func (c *Conn) scan(h *half, final bool) {
 func (c *Conn) found(h *half, rest []byte) {
 	skipped, late := h.search.skipped, h.midStream
 	h.search = search{}
+	h.pos -= uint64(len(rest))
+	h.frameAt = h.pos
 	h.state, h.nheader, h.midStream = inHeader, 0, false
 	if late {
 		c.notice(h.dir, 0, decode.AnomalyMidStream, "the connection's beginning was not seen")
@@ -86,7 +88,7 @@ func (c *Conn) found(h *half, rest []byte) {
 	if skipped > 0 {
 		c.notice(h.dir, 0, decode.AnomalyResync, "%d bytes skipped", skipped)
 	}
-	h.pos -= uint64(len(rest)) // read again
+	h.told -= uint64(len(rest)) // read again
 	// No endless turn: rest begins with a whole header, which feed consumes.
 	c.feed(h, rest)
 }

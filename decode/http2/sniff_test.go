@@ -83,7 +83,7 @@ func TestErrorName(t *testing.T) {
 			t.Errorf("%d: %s, want %s", code, got, want)
 		}
 	}
-	if got := resetText(8, true); got != "CANCEL (8) by the server" {
+	if got := resetText(8, false, true); got != "CANCEL (8) by the server" {
 		t.Error(got)
 	}
 }

@@ -26,6 +26,7 @@ type open struct {
 	losses  int   // half.losses when it began
 	length  int64 // content-length, or noLength
 	more    int   // anomalies over the limit
+	window  int64 // what updates added to its flow-control window, less DATA
 	kept    int   // bytes counted in Conn.kept
 
 	sum        content.Sum

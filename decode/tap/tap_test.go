@@ -94,9 +94,9 @@ func TestHTTP1(t *testing.T) {
 		{"coded", []decodetest.Step{req, resp(stream + "Content-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc")}, decode.Limits{}, `request(0) response(0)(inner-coded)`},
 		{"a transfer coding", []decodetest.Step{req, resp(stream + "Transfer-Encoding: gzip, chunked\r\n\r\n1\r\na\r\n0\r\n\r\n")}, decode.Limits{}, `request(0) response(0)(inner-coded)`},
 		{"not wanted", []decodetest.Step{req, resp(stream + "\r\ndata: a\n\n")}, decode.Limits{Inner: -1}, `request(0) response(0)`},
-		{"a request is no event stream", []decodetest.Step{{Dir: c2s, Data: "POST / HTTP/1.1\r\nContent-Type: text/event-stream\r\nContent-Length: 9\r\n\r\ndata: a\n\n"}}, decode.Limits{}, `request(0)`},
+		{"a request is no event stream", []decodetest.Step{{Dir: c2s, Data: "POST / HTTP/1.1\r\nHost: h\r\nContent-Type: text/event-stream\r\nContent-Length: 9\r\n\r\ndata: a\n\n"}}, decode.Limits{}, `request(0)`},
 		{"another type", []decodetest.Step{req, resp("HTTP/1.1 200 OK\r\nContent-Type: text/event-streamer\r\n\r\ndata: a\n\n")}, decode.Limits{}, `request(0) response(0)`},
-		{"gRPC-Web", []decodetest.Step{{Dir: c2s, Data: "POST /s/m HTTP/1.1\r\nContent-Type: application/grpc-web+proto\r\nContent-Length: 7\r\n\r\n\x00\x00\x00\x00\x02\x08\x01"},
+		{"gRPC-Web", []decodetest.Step{{Dir: c2s, Data: "POST /s/m HTTP/1.1\r\nHost: h\r\nContent-Type: application/grpc-web+proto\r\nContent-Length: 7\r\n\r\n\x00\x00\x00\x00\x02\x08\x01"},
 			resp("HTTP/1.1 200 OK\r\ncontent-type: application/grpc-web\r\n\r\n\x00\x00\x00\x00\x01a\x80\x00\x00\x00\x0egrpc-status: 0")}, decode.Limits{},
 			`grpc/1.1:message="\b\x01" request(1) grpc/1.1:message="a" response(1)`},
 	}
