@@ -42,13 +42,14 @@ const (
 
 // info writes the description of one file.
 type info struct {
-	s screen
-	o InfoOptions
+	s    screen
+	o    InfoOptions
+	hurt bool // the file is damaged
 }
 
 // Info describes a session file for people.
 func Info(w io.Writer, f *SessionInfo, o InfoOptions) error {
-	d := &info{s: screen{color: o.Color, ascii: o.ASCII}, o: o}
+	d := &info{s: screen{color: o.Color, ascii: o.ASCII}, o: o, hurt: f.Damaged()}
 	d.s.style(bold, func() { d.s.captured(f.Name) })
 	d.s.own("\n")
 	d.file(f)

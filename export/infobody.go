@@ -140,7 +140,12 @@ func (d *info) libraries(sum *format.Summary) {
 func (d *info) lost(sum *format.Summary) {
 	s := &d.s
 	d.label("lost")
-	if len(sum.Drops) == 0 {
+	switch {
+	case len(sum.Drops) > 0:
+	case d.hurt:
+		s.own("the recorder lost nothing; see damage\n")
+		return
+	default:
 		s.own("nothing\n")
 		return
 	}
@@ -234,6 +239,13 @@ func (f *SessionInfo) Closed() bool {
 	return len(f.Sections) > 0
 }
 
+// onlyMissing reports whether all damage is what is not there, such as a file of a
+// session in several: then there is nothing to recover.
+func (f *SessionInfo) onlyMissing() bool {
+	other := func(d format.Damage) bool { return d.Kind != format.DamageMissing || d.Size != 0 }
+	return len(f.Faults) == 0 && len(f.Damage) > 0 && !slices.ContainsFunc(f.Damage, other)
+}
+
 // Verdict says in one line whether a file that was read to its end is intact.
 func Verdict(w io.Writer, f *SessionInfo, o InfoOptions) error {
 	s := screen{color: o.Color, ascii: o.ASCII}
@@ -243,6 +255,12 @@ func Verdict(w io.Writer, f *SessionInfo, o InfoOptions) error {
 		chunks += chunksOf(&f.Sections[i])
 	}
 	switch {
+	case f.onlyMissing():
+		s.style(red, func() { s.own("damaged") })
+		s.own(": ")
+		s.counted(uint64(len(f.Damage)), "place")
+		s.own(" where something is not in this file; all that is there is intact, ")
+		s.counted(events, "event")
 	case f.Damaged():
 		s.style(red, func() { s.own("damaged") })
 		s.own(": ")

@@ -25,7 +25,7 @@ type copyFlags struct {
 func (f *copyFlags) register(fs *pflag.FlagSet) {
 	f.recipientFlags.register(fs)
 	fs.StringVarP(&f.out, "output", "o", "", "session `FILE` to write, - for stdout")
-	fs.BoolVar(&f.force, "force", false, "replace an existing file")
+	fs.BoolVar(&f.force, "force", false, "replace an existing file; not a .part that a killed run left")
 }
 
 // check finds what is wrong with the output, before a file is made.

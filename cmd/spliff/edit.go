@@ -21,7 +21,7 @@ const editLong = `Write a part of a session, or several as one file, or the same
   spliff edit a.spl.age -i key.txt -o a.spl      decrypt it
 
 Times are RFC 3339, a time of day or date and time of the recording host's clock,
-or +DURATION from the start. --from and --to, --conn, and --pid narrow each other;
+or +DURATION from the start of the first session. --from and --to, --conn, and --pid narrow each other;
 several connections or processes widen what is wanted. What a part needs to be
 understood comes with it: processes, connections, libraries. Connections have
 their numbers from: show --json.
@@ -58,6 +58,11 @@ func newEditCmd(e *env) *cobra.Command {
 		GroupID: "care",
 		Args:    usageArgs(someSessions),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			for _, name := range []string{"from", "to"} {
+				if f := cmd.Flags().Lookup(name); f.Changed && f.Value.String() == "" {
+					return usagef("--%s is empty: give a time, or leave it out", name)
+				}
+			}
 			if err := o.check(e, args); err != nil {
 				return err
 			}

@@ -57,7 +57,7 @@ func (x *editFile) look() (err error) {
 	}
 	x.first, err = format.NewReader(x.r, format.ReaderOptions{})
 	if err != nil {
-		return fmt.Errorf("open %s: %w", x.name, err)
+		return x.why(err)
 	}
 	return nil
 }

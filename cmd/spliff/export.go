@@ -52,7 +52,7 @@ func newExportCmd(e *env) *cobra.Command {
 	o.inputFlags.register(cmd.Flags())
 	cmd.Flags().StringVarP(&o.format, "format", "f", "", "`FORMAT` to write: pcapng, json or events")
 	cmd.Flags().StringVarP(&o.out, "output", "o", stdio, "`FILE` to write, - for stdout")
-	cmd.Flags().BoolVar(&o.force, "force", false, "replace an existing file")
+	cmd.Flags().BoolVar(&o.force, "force", false, "replace an existing file; not a .part that a killed run left")
 	return cmd
 }
 

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -18,7 +17,8 @@ they hold, what was lost, and what is wrong with them.
 A session that was closed in order says so at its end, and nothing else of it is
 read. One without that is read whole. With --verify everything is read and
 proven: checksums, headers, indexes, summaries, and that they agree with the
-events. Then the last line is the verdict, and the exit code 4 unless it is ok.
+events. Then the last line is the verdict. The exit code is 4 if something is
+damaged as far as it was read, or a session was not closed in order.
 
   spliff info a.spl
   spliff info --verify *.spl
@@ -63,19 +63,20 @@ func runInfo(ctx context.Context, e *env, names []string, o *infoOptions) error 
 	ctx, stop := e.interruptible(ctx, slices.Contains(names, stdio), out.discard)
 	defer stop()
 	style := export.InfoOptions{Verbose: o.verbose, Color: colour, ASCII: e.ascii()}
-	damaged := false
-	var failed error
+	damaged, failed := false, exitOK
 	for i, name := range names {
 		info, err := o.look(ctx, e, name)
 		if err != nil {
-			// One file that cannot be opened takes nothing from the others.
-			failed = errors.Join(failed, err)
-			if ctx.Err() != nil {
-				break
+			if len(names) == 1 || ctx.Err() != nil {
+				return err
 			}
+			// One file that cannot be opened takes nothing from the others.
+			code, line := verdict(err)
+			e.say("spliff: info: %s", line)
+			failed = max(failed, code)
 			continue
 		}
-		damaged = damaged || info.Damaged() || o.verify && !info.Closed()
+		damaged = damaged || info.Damaged() || !info.Closed()
 		if o.json {
 			err = export.InfoJSON(out, info)
 		} else {
@@ -93,10 +94,13 @@ func runInfo(ctx context.Context, e *env, names []string, o *infoOptions) error 
 			return err
 		}
 	}
-	if failed == nil && damaged {
+	switch {
+	case failed != exitOK:
+		return exitError{code: failed}
+	case damaged:
 		return exitError{code: exitDamaged}
 	}
-	return failed
+	return nil
 }
 
 // look finds out what is to be said of one file.

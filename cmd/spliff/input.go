@@ -45,7 +45,7 @@ func (f *inputFlags) open(e *env, name string, out *output) (*input, error) {
 	r, err := format.NewReader(src.r, format.ReaderOptions{})
 	if err != nil {
 		in.close()
-		return nil, fmt.Errorf("open %s: %w", in.name, err)
+		return nil, src.why(err)
 	}
 	in.r = r
 	return in, nil

@@ -29,11 +29,11 @@ type fileFlags struct {
 // register adds the flags to fs.
 func (f *fileFlags) register(fs *pflag.FlagSet) {
 	fs.StringVarP(&f.out, "output", "o", "", "session `FILE` to write, - for stdout")
-	fs.BoolVar(&f.force, "force", false, "replace an existing file")
+	fs.BoolVar(&f.force, "force", false, "replace an existing file, with --rotate all files of that name; not a .part that a killed run left")
 	fs.BoolVar(&f.append, "append", false, "add to the end of an existing session")
 	fs.Var(&f.rotate, "rotate", "go on in a new file at this size or after this time (repeatable: both)")
 	fs.IntVar(&f.keep, "keep", 0, "with --rotate: keep the newest `N` files, delete older ones")
-	fs.Var(&f.maxSize, "max-size", "end the recording when this much has been written, in all files")
+	fs.Var(&f.maxSize, "max-size", "end the recording when about this much has been written, in all files")
 	fs.StringVar(&f.sync, "sync", disk.SyncInterval.String(), "make it survive a power failure: `POLICY` none, interval (each second) or chunk (each write)")
 	f.recipientFlags.register(fs)
 }
@@ -127,6 +127,7 @@ func (f *fileFlags) writer(store *disk.Store) format.WriterOptions {
 	// One compressor beside the goroutine that drains the kernel: the two together
 	// must not take the recorded programs' CPUs.
 	o := format.WriterOptions{Workers: 1, QueueBytes: queueBytes, NoSeekTable: f.append}
+	o.ChunkBytes = f.chunkBytes()
 	if f.rotate.set() {
 		o.Files = store
 	}
@@ -134,6 +135,28 @@ func (f *fileFlags) writer(store *disk.Store) format.WriterOptions {
 		o.Block = sealed.Block
 	}
 	return o
+}
+
+// Bounds of chunks that are made smaller to fit: below, each would cost more than
+// it is worth; above is what a writer takes by itself.
+const (
+	minFitted = 16 << 10
+	maxFitted = 1 << 20
+)
+
+// chunkBytes returns the size of chunks: an eighth of a bound of files, because a
+// file misses its bound by up to a chunk. 0 leaves it to the writer.
+func (f *fileFlags) chunkBytes() int {
+	n := int64(8 * maxFitted)
+	for _, bound := range []fileSize{f.rotate.size, f.maxSize} {
+		if bound > 0 {
+			n = min(n, int64(bound))
+		}
+	}
+	if n == 8*maxFitted {
+		return 0
+	}
+	return int(max(n/8, minFitted))
 }
 
 // appendSession opens name for one more section, if it is a session in order: what
@@ -168,7 +191,7 @@ func inOrder(name string) error {
 	case s.Whole():
 		return errors.New("it was compressed by another program: nothing can be added to it")
 	case len(s.Damage()) > 0:
-		return fmt.Errorf("the session is damaged, nothing is added to it: %s", s.Damage()[0])
+		return fmt.Errorf("the session is damaged, nothing is added to it: %s; add to what spliff recover makes of it", s.Damage()[0])
 	}
 	return nil
 }
@@ -191,8 +214,11 @@ func (v *rotateValue) set() bool { return v.size > 0 || v.age > 0 }
 // durations; "5M" is a size.
 func (v *rotateValue) Set(s string) error {
 	if d, err := time.ParseDuration(s); err == nil && s != "0" {
-		if d < minRotateAge {
+		switch {
+		case d < minRotateAge:
 			return fmt.Errorf("%s is too short: at least %s", s, minRotateAge)
+		case v.age > 0:
+			return fmt.Errorf("%s and %s are two durations: give one, and a size if wanted", v.age, d)
 		}
 		v.age = d
 		return nil
@@ -203,6 +229,8 @@ func (v *rotateValue) Set(s string) error {
 		return fmt.Errorf("neither a size nor a duration: %q (examples: 100MiB, 1h)", s)
 	case n < minRotate:
 		return fmt.Errorf("%s is too small: at least 64KiB", s)
+	case v.size > 0:
+		return fmt.Errorf("%s and %s are two sizes: give one, and a duration if wanted", &v.size, s)
 	}
 	v.size = fileSize(n)
 	return nil

@@ -18,7 +18,8 @@ was not closed in order does not look as if it had been.
 
   spliff recover broken.spl -o saved.spl
 
-The exit code is 0 if nothing was lost, else 4; the file is kept either way.
+The exit code is 0 if nothing was wrong with the file, else 4, also where the damage
+is only behind the last event or in an index; the new file is kept either way.
 `
 
 // recoverOptions are the flags of recover.

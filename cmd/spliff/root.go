@@ -1,10 +1,12 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 const rootHelp = `spliff records what programs send over TLS, before it is encrypted and after it
@@ -44,7 +46,8 @@ func newRootCmd(e *env) *cobra.Command {
 	// -V for the version, as in the C program: cobra would take -v.
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.Flags().BoolP("version", "V", false, "print the version and exit")
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return flagError(err) })
+	root.SetHelpCommand(newHelpCmd(root))
 	root.AddGroup(
 		&cobra.Group{ID: "record", Title: "Record:"},
 		&cobra.Group{ID: "look", Title: "Look:"},
@@ -55,6 +58,32 @@ func newRootCmd(e *env) *cobra.Command {
 		newExportCmd(e), newImportCmd(e), newEditCmd(e), newRecoverCmd(e), newVersionCmd())
 	root.AddCommand(helpTopics()...)
 	return root
+}
+
+// flagError makes a usage error of what a flag would not take.
+func flagError(err error) error {
+	var bad *pflag.InvalidValueError
+	if errors.As(err, &bad) && bad.GetFlag().Value.Type() == "bool" {
+		return usagef("--%s=%s: give --%s alone, or --%s=false", bad.GetFlag().Name, bad.GetValue(), bad.GetFlag().Name, bad.GetFlag().Name)
+	}
+	return usageError{err}
+}
+
+// newHelpCmd returns "spliff help". cobra's own takes a word that it does not know
+// for no mistake.
+func newHelpCmd(root *cobra.Command) *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [COMMAND|TOPIC]",
+		Short: "Help about a command or a topic",
+		RunE: func(_ *cobra.Command, args []string) error {
+			cmd, rest, err := root.Find(args)
+			if err != nil || cmd == nil || len(rest) > 0 {
+				return usagef("no help topic %q: spliff --help lists the commands", strings.Join(args, " "))
+			}
+			cmd.InitDefaultHelpFlag() // else its help would not list -h
+			return cmd.Help()
+		},
+	}
 }
 
 // knownCommand refuses a first word that is no command. cobra would return an

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"io"
 
 	"github.com/NoFear0411/spliff/format"
@@ -12,7 +11,7 @@ import (
 func (s *source) open() (*format.File, error) {
 	f, err := format.Open(s.at, s.size, format.ReaderOptions{})
 	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", s.name, err)
+		return nil, s.why(err)
 	}
 	return f, nil
 }

@@ -9,7 +9,7 @@ EXIT STATUS
   1  the answer is no: what was asked for is not in the session
   2  the command line makes no sense
   3  something could not be opened, written or found
-  4  the session is damaged or cut: all that is readable was printed, the loss said on stderr
+  4  the session is damaged, cut, or was not closed in order: all that is readable was printed, the loss said on stderr
   5  this host or kernel cannot do it
   130  interrupted (record: only by a second interrupt)`
 
