@@ -50,6 +50,7 @@ type Copier struct {
 	cut    bool             // one was left out since the last that was not
 	number uint32           // of the last file of this session that was not left out
 	shown  bool             // there is one
+	made   bool             // its SESSION event was not in the file
 	closed bool             // the open section has an END event
 	met    map[uint32]uint8 // connections of a slice, see lead
 	total  End              // of the open section
@@ -62,7 +63,7 @@ type CopySummary struct {
 	Sections int
 	LeftOut  int      // sections that had nothing to show
 	Unclosed int      // sections without an END event
-	Events   uint64   // repeats not counted
+	Events   uint64   // repeats not counted, nor a SESSION event made for one that was lost
 	Bytes    uint64   // of plaintext
 	Missing  []string // files of sessions that belong between two that are there
 	// Refused are events that a session may not hold: too large, or out of order.
@@ -102,6 +103,7 @@ func (c *Copier) Add(ctx context.Context, r *Reader) error {
 		case err != nil:
 			return fmt.Errorf("read event: %w", err)
 		case ev.Type == TypeSession:
+			c.made = r.made
 			if err = c.show(&ev); err == nil {
 				err = c.begin(r.Section(), &ev)
 			}
@@ -274,8 +276,10 @@ func (c *Copier) write(ev *Event) error {
 	}
 	c.last = max(c.last, ev.Time)
 	if ev.Flags&FlagRepeat == 0 {
-		c.sum.Events++
 		c.total.Events++
+		if ev.Type != TypeSession || !c.made {
+			c.sum.Events++
+		}
 	}
 	switch ev.Type {
 	case TypeData:

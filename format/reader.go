@@ -54,6 +54,7 @@ type Reader struct {
 	size      int64
 	seq       uint64
 	synthetic bool // a SESSION event made from the file header comes next
+	made      bool // the last event was not in the file
 
 	// In bare mode src holds decompressed events and packed the file.
 	bare   bool
@@ -158,11 +159,12 @@ func (r *Reader) next(ev *Event) error {
 	for {
 		switch {
 		case r.synthetic:
-			r.synthetic = false
+			r.synthetic, r.made = false, true
 			*ev = r.sect.file.event()
 			return nil
 		case r.pos < len(r.raw):
 			if r.event(ev) {
+				r.made = false
 				return nil
 			}
 		case r.err != nil:

@@ -157,6 +157,9 @@ func session(t testing.TB, kind string) []byte {
 		f.shop()
 		b := f.bytes(true)
 		return b[:len(b)-7]
+	case "headonly":
+		b := f.bytes(true)
+		return b[:8+binary.LittleEndian.Uint32(b[4:])+9]
 	case "struck":
 		return struck(t)
 	case "twice":
