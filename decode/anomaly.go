@@ -23,4 +23,5 @@ const (
 	AnomalyNoRequest  AnomalyKind = "no-request"  // a response without a request
 	AnomalyNoResponse AnomalyKind = "no-response" // the connection ended before the response
 	AnomalyMidStream  AnomalyKind = "mid-stream"  // the capture began inside the connection
+	AnomalyLate       AnomalyKind = "late"        // bytes came after their connection's end
 )

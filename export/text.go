@@ -132,7 +132,7 @@ func (t *text) exchange(it *replay.Item) {
 	from := m.Begin
 	t.open(!t.o.Compact, when(m, it))
 	s.own("← ")
-	s.status(m.Status)
+	s.status(m)
 	if x.Request != nil {
 		s.own(" ")
 		s.captured(urlOf(x.Request, it.Conn))
@@ -161,15 +161,18 @@ func when(m *decode.Message, it *replay.Item) int64 {
 
 // status writes a status code. Its class is in the digits; the colour only
 // repeats it.
-func (s *screen) status(code int) {
-	color := green
+func (s *screen) status(m *decode.Message) {
+	code, color := m.Status, green
 	switch {
+	case code <= 0:
+		s.style(yellow, func() { s.own(noStatus(m)) })
+		return
 	case code >= 400:
 		color = red
 	case code >= 300:
 		color = yellow
 	}
-	s.style(color, func() { s.number(uint64(max(code, 0))) })
+	s.style(color, func() { s.number(uint64(code)) })
 }
 
 // tail writes what stands after the URL, to the end of the line.
