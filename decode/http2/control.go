@@ -169,9 +169,17 @@ func (c *Conn) reset(h *half, p []byte) {
 	c.abandon(st, decode.Reset, AnomalyReset, resetText(code, h.damaged, h.fromPeer))
 }
 
-// goodbye is a GOAWAY that was seen.
+// goodbye is the last GOAWAY that was seen.
 type goodbye struct {
 	code, last uint32
+}
+
+// farewell tells of a GOAWAY with an error in this direction.
+func (h *half) farewell() string {
+	if h.goAway == nil || h.goAway.code == 0 {
+		return ""
+	}
+	return "; GOAWAY " + resetText(h.goAway.code, false, h.fromPeer)
 }
 
 // refused says that a request was not processed, as the server's GOAWAY told

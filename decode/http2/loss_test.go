@@ -165,6 +165,18 @@ func TestRefused(t *testing.T) {
 	}
 }
 
+// TestFarewell: what a connection error cut short names it.
+func TestFarewell(t *testing.T) {
+	k := newTalk(t)
+	k.get(1)
+	k.sv.block(1, false, ":status", "200")
+	k.sv.frame(frameGoAway, 0, 0, 0, 0, 0, 1, 0, 0, 0, 11)
+	_, a := find(runAll(t, k.flush().pieces, options{}), decode.AnomalyTruncated)
+	if want := "the connection ended; GOAWAY ENHANCE_YOUR_CALM (11) by the server"; a.Detail != want {
+		t.Errorf("%q, want %q", a.Detail, want)
+	}
+}
+
 // TestWindowTooLarge: updates must not add up to more than 2³¹−1.
 func TestWindowTooLarge(t *testing.T) {
 	for id, want := range map[uint32]int{0: 1, 1: 1} {
