@@ -5,6 +5,7 @@
 # make cross     build for the other systems that can read sessions
 # make bench     decoder benchmarks, and what recording costs nginx (root)
 # make bench-format  the session format against bare zstd and MCAP: one table
+# make bench-decode  the decoders against net/http, Framer + hpack, nghttp2 and tshark: one table
 # make fuzz      every fuzz target for FUZZTIME
 # make soak      kill 200 recorders at random moments, with real traffic (root, ten minutes)
 # make generate  the BPF objects, with clang; make check-generated compares them
@@ -14,7 +15,7 @@ FUZZTIME ?= 60s
 # Tests build for the first two: a standard library more each would double their time.
 CROSS    := darwin/arm64 windows/amd64 darwin/amd64 windows/arm64 linux/arm64
 
-.PHONY: all build demo test lint cross bench bench-format fuzz soak generate check-generated clean
+.PHONY: all build demo test lint cross bench bench-format bench-decode fuzz soak generate check-generated clean
 .DELETE_ON_ERROR:
 
 all: build
@@ -41,6 +42,10 @@ bench: build
 
 bench-format:
 	@cd format/bench && $(GO) run . -big 1024
+
+bench-decode: build
+	@GO=$(GO) .ci/setup
+	@cd decode/bench && $(GO) run . -spliff ../../spliff
 
 fuzz:
 	@GO=$(GO) FUZZTIME=$(FUZZTIME) .ci/fuzz

@@ -45,6 +45,13 @@ type Gap struct {
 	Known bool
 }
 
+// Trace is told which bytes of a connection are not content: message heads and
+// trailers, chunk sizes, and all of HTTP/2 but what DATA frames carry. Offsets count
+// the bytes of a direction from the first one given to the decoder, lost ones
+// included. Of one direction they ascend and do not overlap. With n 0 it is told of
+// a place where the content of one message ends.
+type Trace func(d Dir, off, n uint64)
+
 // Hint is what is known of a connection from outside its bytes. A decoder must
 // cope with every field being absent, and prefers the bytes when they disagree.
 type Hint struct {
@@ -84,6 +91,12 @@ const (
 	Pushed
 	// Reset: the HTTP/2 stream ended with RST_STREAM.
 	Reset
+	// Continued: this response is complete, its exchange is not. Messages of Kind
+	// Inner follow until one with Last came in each direction, or the connection ends.
+	Continued
+	// Last: nothing more of its exchange comes in its direction. It is set on an
+	// Inner message, or on a Notice or Opaque that has the number of an exchange.
+	Last
 )
 
 // Field is one header or trailer field: name and value as sent, order and repeats kept.
@@ -116,6 +129,10 @@ type Body struct {
 	Gaps []Span // where they were, bounded by Limits.Gaps
 	Cut  bool   // Data ends at Limits.Body although more was seen
 
+	// SHA256 is the hash of the body as sent, of what is not kept too. It is nil
+	// unless Limits.Hash is set, and where bytes are missing.
+	SHA256 []byte
+
 	// Content decoding (RFC 9110 §8.4), filled only when Limits.Content > 0.
 	Codings    []string // as listed in Content-Encoding, outermost last; nil if none
 	Content    []byte   // Data with the codings removed; aliases Data when there are none
@@ -129,7 +146,7 @@ type Message struct {
 	Kind     Kind
 	Dir      Dir
 	Flags    Flags
-	Exchange uint32 // number within the connection from 1; a request and its response share it; 0 for Opaque and Notice
+	Exchange uint32 // number within the connection from 1; a request and its response share it; 0 where it belongs to none
 	Stream   uint32 // HTTP/2 stream, 0 otherwise
 	Proto    string // "HTTP/1.0", "HTTP/1.1", "HTTP/2"; for Opaque "websocket", "tunnel", "unknown" …
 
@@ -142,13 +159,15 @@ type Message struct {
 	Number uint64 // within its exchange and direction, from 1
 	Wire   uint64 // bytes it took in its stream, framing included
 
-	// Response.
+	// Response. A WebSocket close has its code and what that means here.
 	Status int
 	Reason string // HTTP/1 only
 
 	Header  []Field // pseudo-header fields are not repeated here
 	Trailer []Field
 	Interim []Interim
+	// Inners is how many Inner messages the body of this request or response held.
+	Inners uint64
 
 	Body Body // Opaque: Size is the number of bytes, Data a short head of them
 
@@ -167,6 +186,17 @@ type Limits struct {
 	// Content is the most bytes one body may decode to. 0 turns content decoding
 	// off. It is what stops a decompression bomb.
 	Content int
+	// Inner is the most bytes kept of one message inside an exchange, never more
+	// than Body. Negative makes no such messages at all. A length prefix may promise
+	// 4 GiB. An HTTP/2 connection may hold this much of each open stream; Shed of
+	// its decoder drops it.
+	Inner int
+	// Idle is for how long, in nanoseconds of event time, a stream may wait for its
+	// next byte before it is given up. Negative is for ever. Requests that nobody
+	// ever answers are the attack.
+	Idle int64
+	// Hash asks for Body.SHA256.
+	Hash bool
 	// Head is the most bytes of one message head, or of one HPACK block
 	// (CONTINUATION flood, RFC 9113 §10.5.1). More is read past and counted.
 	Head int
@@ -183,7 +213,10 @@ type Limits struct {
 	Anomalies int
 }
 
-// WithDefaults returns l with every zero field but Content set to its default.
+// DefaultIdle is 30 minutes: longer than what servers and proxies leave open.
+const DefaultIdle = int64(30 * 60 * 1e9)
+
+// WithDefaults returns l with every zero field but Content and Hash set to its default.
 func (l Limits) WithDefaults() Limits {
 	def := func(v *int, d int) {
 		if *v == 0 {
@@ -197,5 +230,9 @@ func (l Limits) WithDefaults() Limits {
 	def(&l.Pipeline, 16384)
 	def(&l.Gaps, 256)
 	def(&l.Anomalies, 64)
+	def(&l.Inner, 4<<20) // what gRPC itself accepts by default
+	if l.Idle == 0 {
+		l.Idle = DefaultIdle
+	}
 	return l
 }

@@ -20,12 +20,13 @@ func TestWithDefaults(t *testing.T) {
 	for name, v := range map[string]int{
 		"Body": got.Body, "Head": got.Head, "Fields": got.Fields, "Streams": got.Streams,
 		"Pipeline": got.Pipeline, "Gaps": got.Gaps, "Anomalies": got.Anomalies,
+		"Inner": got.Inner, "Idle": int(got.Idle),
 	} {
 		if v <= 0 {
 			t.Errorf("%s has no default", name)
 		}
 	}
-	set := Limits{Body: -1, Content: 2, Head: 3, Fields: 4, Streams: 5, Pipeline: 6, Gaps: 7, Anomalies: 8}
+	set := Limits{Body: -1, Content: 2, Head: 3, Fields: 4, Streams: 5, Pipeline: 6, Gaps: 7, Anomalies: 8, Inner: 9, Idle: 10, Hash: true}
 	if diff := cmp.Diff(set, set.WithDefaults()); diff != "" {
 		t.Errorf("a limit that was set changed (-set +got):\n%s", diff)
 	}
@@ -35,10 +36,10 @@ func TestWithDefaults(t *testing.T) {
 // says too little, not too much.
 func TestZeroMessage(t *testing.T) {
 	var m Message
-	if m.Kind == Request || m.Kind == Response || m.Kind == Opaque || m.Kind == Notice || m.Flags != 0 {
+	if m.Kind == Request || m.Kind == Response || m.Kind == Opaque || m.Kind == Notice || m.Kind == Inner || m.Flags != 0 {
 		t.Error("the zero message has a kind or a flag")
 	}
-	flags := []Flags{Incomplete, Gapped, MidStream, UntilClose, Upgraded, Pushed, Reset}
+	flags := []Flags{Incomplete, Gapped, MidStream, UntilClose, Upgraded, Pushed, Reset, Continued, Last}
 	var all Flags
 	for _, f := range flags {
 		if all&f != 0 {

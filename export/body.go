@@ -2,7 +2,9 @@ package export
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
+	"unicode/utf8"
 
 	"github.com/NoFear0411/spliff/decode"
 	"github.com/NoFear0411/spliff/decode/content"
@@ -44,19 +46,108 @@ func (s *screen) hexdump(b []byte) {
 	}
 }
 
-// text writes a body as text and sees to it that a line ends there.
+// textPiece is how much of a body is made text at a time.
+const textPiece = 64 << 10
+
+// text writes a body as text and sees to it that a line ends there. Large ones are
+// handed on as they are written: an escape takes several times the place.
 func (s *screen) text(b []byte) {
-	s.capturedBody(string(b))
-	if len(b) > 0 && b[len(b)-1] != '\n' {
+	last := byte('\n')
+	if len(b) > 0 {
+		last = b[len(b)-1]
+	}
+	for len(b) > 0 {
+		n := pieceEnd(b, textPiece)
+		s.capturedBody(string(b[:n]))
+		s.spill()
+		b = b[n:]
+	}
+	if last != '\n' {
 		s.own("\n")
 	}
+}
+
+// pieceEnd returns where the first most bytes of b may be cut: not inside a
+// character, and not between CR and LF.
+func pieceEnd(b []byte, most int) int {
+	if len(b) <= most {
+		return len(b)
+	}
+	n := most
+	for n > most-utf8.UTFMax && (!utf8.RuneStart(b[n]) || b[n] == '\n') {
+		n--
+	}
+	return n
+}
+
+// content writes the decoded body of m in the form that suits it.
+func (s *screen) content(m *decode.Message, b []byte, o *TextOptions) {
+	ctype := header(m, "content-type")
+	if o.Hex {
+		s.hexdump(b)
+		return
+	}
+	if s.grpcBody(m, b) {
+		return
+	}
+	if text, _, ok := content.Text(b, ctype); ok {
+		b = text
+	} else if !content.IsText(b, ctype) {
+		s.hexdump(b)
+		return
+	}
+	// What a reader may copy from a file or pipe stays as it was sent.
+	if o.Pretty {
+		if pretty, ok := prettyJSON(b); ok {
+			b = pretty
+		}
+	}
+	s.text(b)
+}
+
+const (
+	// prettyMax and prettyDepth bound what is laid out anew: indentation can make
+	// a square of it.
+	prettyMax   = 1 << 20
+	prettyDepth = 32
+)
+
+// prettyJSON lays a JSON object or array out for people. ok is false if b is none,
+// or too large or deep.
+func prettyJSON(b []byte) (pretty []byte, ok bool) {
+	trim := bytes.TrimLeft(b, " \t\r\n")
+	if len(b) > prettyMax || len(trim) == 0 || trim[0] != '{' && trim[0] != '[' {
+		return nil, false
+	}
+	depth, quoted := 0, false
+	for i := 0; i < len(trim); i++ {
+		switch c := trim[i]; {
+		case c == '\\' && quoted:
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '{' || c == '[':
+			if depth++; depth > prettyDepth {
+				return nil, false
+			}
+		case c == '}' || c == ']':
+			depth--
+		}
+	}
+	var out bytes.Buffer
+	if err := json.Indent(&out, trim, "", "  "); err != nil {
+		return nil, false
+	}
+	return out.Bytes(), true
 }
 
 // rule closes a body.
 func (s *screen) rule() { s.own("────────────\n") }
 
 // body writes a message's body with its frame, or nothing if none was kept.
-func (s *screen) body(m *decode.Message, hex bool) {
+func (s *screen) body(m *decode.Message, o *TextOptions) {
+	hex := o.Hex
 	b := contentOf(&m.Body)
 	if len(b) == 0 {
 		return
@@ -77,12 +168,7 @@ func (s *screen) body(m *decode.Message, hex bool) {
 		s.own(" bytes) ")
 	}
 	s.own("───\n")
-	// IsText goes by the bytes; the type only tells their character set.
-	if !hex && content.IsText(b, ctype) {
-		s.text(b)
-	} else {
-		s.hexdump(b)
-	}
+	s.content(m, b, o)
 	s.rule()
 }
 
@@ -145,9 +231,12 @@ func warnings(m *decode.Message, bodies bool) []string {
 	add(bodies && b.ContentCut, "decoded body cut at %d bytes", len(b.Content))
 	add(bodies && b.ContentErr != "", "content coding: %s", b.ContentErr)
 	for _, a := range m.Anomalies {
-		if a.Kind == decode.AnomalyNoRequest || a.Detail == "" {
+		switch {
+		case a.Kind == decode.AnomalyNoRequest || a.Detail == "":
 			add(true, "%s", a.Kind)
-		} else {
+		case m.Kind == decode.Inner: // its place in the stream is not known
+			add(true, "%s: %s", a.Kind, a.Detail)
+		default:
 			add(true, "%s at byte %d: %s", a.Kind, a.Offset, a.Detail)
 		}
 	}

@@ -19,6 +19,9 @@ type screen struct {
 	buf   []byte
 	color bool
 	ascii bool // the reader's locale is not UTF-8: write nothing but ASCII
+
+	w   io.Writer // where spill writes; nil: it does not
+	err error     // of w, until flush
 }
 
 // Colours: the 8 basic ones, so that the reader's theme decides what they look like.
@@ -200,8 +203,25 @@ func cellsOf(r rune) int {
 	return 1
 }
 
+// spillMin is how much is built before it is handed on half-way.
+const spillMin = 1 << 20
+
+// spill hands on what was built when that is much.
+func (s *screen) spill() {
+	if s.w == nil || len(s.buf) < spillMin {
+		return
+	}
+	if s.err == nil {
+		_, s.err = s.w.Write(s.buf)
+	}
+	s.buf = s.buf[:0]
+}
+
 // flush writes what was built in one call and begins anew.
 func (s *screen) flush(w io.Writer) error {
+	if s.err != nil {
+		return s.err
+	}
 	if len(s.buf) == 0 {
 		return nil
 	}

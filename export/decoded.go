@@ -7,7 +7,8 @@ import (
 )
 
 // Decoded returns a sink that removes the content codings of the messages in items
-// of one kind before s sees them. Up to limit bytes of each body are decoded.
+// of one kind, and of messages inside exchanges, before s sees them. Up to limit
+// bytes of each body are decoded.
 //
 // Bodies are decoded here, one at a time and only for what is shown, rather than by
 // the engine's workers: a kilobyte can decode to any limit, and a batch of messages
@@ -24,7 +25,8 @@ type decodedSink struct {
 
 // Item implements [Sink]. Messages are shared between items, so copies are filled.
 func (d *decodedSink) Item(it *replay.Item) error {
-	if it.Kind != d.kind {
+	inner := it.Kind == replay.ItemMessage && it.Message.Kind == decode.Inner
+	if it.Kind != d.kind && !inner {
 		return d.Sink.Item(it)
 	}
 	c := *it

@@ -1,12 +1,13 @@
 package export
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"io"
 	"strings"
 	"time"
 
 	"github.com/NoFear0411/spliff/decode"
-	"github.com/NoFear0411/spliff/decode/content"
 	"github.com/NoFear0411/spliff/format"
 	"github.com/NoFear0411/spliff/replay"
 )
@@ -15,7 +16,7 @@ import (
 // from, gives the local time; it may be nil. Options Hex, Color and ASCII
 // count, and bodies are left out unless Bodies is set.
 func Detail(w io.Writer, x *replay.Exchange, session *format.Session, o TextOptions) error {
-	d := &detail{s: screen{color: o.Color, ascii: o.ASCII}, o: o, zone: time.UTC}
+	d := &detail{s: screen{color: o.Color, ascii: o.ASCII, w: w}, o: o, zone: time.UTC}
 	if session != nil {
 		d.zone = zone(session.UTCOffset)
 	}
@@ -26,6 +27,8 @@ func Detail(w io.Writer, x *replay.Exchange, session *format.Session, o TextOpti
 	d.tls(x.Conn)
 	d.network(x)
 	d.timing(x)
+	d.grpc(x)
+	d.hashes(x)
 	for _, side := range []struct {
 		name literal
 		m    *decode.Message
@@ -41,6 +44,7 @@ func Detail(w io.Writer, x *replay.Exchange, session *format.Session, o TextOpti
 	}
 	d.request(x.Request)
 	d.response(x)
+	d.inner(x)
 	return d.s.flush(w)
 }
 
@@ -230,6 +234,32 @@ func (d *detail) timing(x *replay.Exchange) {
 	s.own("\n")
 }
 
+// hashes gives the SHA-256 of the bodies, as sent and without their codings.
+func (d *detail) hashes(x *replay.Exchange) {
+	for _, side := range []struct {
+		name literal
+		m    *decode.Message
+	}{{"request, as sent", x.Request}, {"response, as sent", x.Response}} {
+		if side.m == nil || side.m.Body.SHA256 == nil {
+			continue
+		}
+		b := &side.m.Body
+		d.label("sha256")
+		d.s.digest(b.SHA256)
+		d.s.own("  ")
+		d.s.own(side.name)
+		d.s.own("\n")
+		if decoded(b) && !b.ContentCut && b.ContentErr == "" {
+			sum := sha256.Sum256(b.Content)
+			d.label("")
+			d.s.digest(sum[:])
+			d.s.own("  decoded\n")
+		}
+	}
+}
+
+func (s *screen) digest(sum []byte) { s.buf = hex.AppendEncode(s.buf, sum) }
+
 // request writes the message close to its form on the wire, which is what
 // people compare with a specification.
 func (d *detail) request(m *decode.Message) {
@@ -313,10 +343,6 @@ func (d *detail) body(m *decode.Message) {
 		s.own(" on the wire)")
 	}
 	s.own(" ───\n")
-	if !d.o.Hex && content.IsText(b, ctype) {
-		s.text(b)
-	} else {
-		s.hexdump(b)
-	}
+	s.content(m, b, &d.o)
 	s.rule()
 }

@@ -38,7 +38,7 @@ func urlOf(m *decode.Message, c *replay.Conn) string {
 		}
 	}
 	switch {
-	case m.Method == "CONNECT":
+	case m.Method == "CONNECT" && header(m, ":protocol") == "":
 		if m.Target != "" {
 			return m.Target
 		}
@@ -51,11 +51,21 @@ func urlOf(m *decode.Message, c *replay.Conn) string {
 	if scheme == "" {
 		scheme = "https"
 	}
+	if isWebSocket(m) {
+		scheme = strings.Replace(scheme, "http", "ws", 1)
+	}
 	sep := ""
 	if !strings.HasPrefix(m.Target, "/") {
 		sep = "/" // "*", or nothing at all
 	}
 	return scheme + "://" + host + sep + m.Target
+}
+
+// isWebSocket reports whether a request asks for a WebSocket (RFC 6455 §4.1, RFC
+// 8441 §4).
+func isWebSocket(m *decode.Message) bool {
+	return m.Method == "GET" && strings.EqualFold(header(m, "upgrade"), "websocket") ||
+		m.Method == "CONNECT" && strings.EqualFold(header(m, ":protocol"), "websocket")
 }
 
 func unknownFields(m *decode.Message) bool {
@@ -68,12 +78,6 @@ func serverAddr(c *replay.Conn) netip.AddrPort {
 		return c.Local
 	}
 	return c.Remote
-}
-
-// isGRPC reports a gRPC call by its content type, +proto, +json and web forms
-// included.
-func isGRPC(m *decode.Message) bool {
-	return m != nil && strings.HasPrefix(header(m, "content-type"), "application/grpc")
 }
 
 // contentOf returns the body as it is to be looked at: decoded if it could be.
@@ -124,11 +128,11 @@ func timingOf(x *replay.Exchange) timing {
 		t.recv = span(r.Begin, r.End.Time)
 		if x.Request == nil {
 			t.begin = r.Begin
-			t.total = t.recv
+			t.total = span(r.Begin, max(r.End.Time, lastInner(x)))
 			return t
 		}
 		// A server may answer, and be done, before the request is over (RFC 9113 §8.1).
-		t.total = span(x.Request.Begin, max(r.End.Time, x.Request.End.Time))
+		t.total = span(x.Request.Begin, max(r.End.Time, x.Request.End.Time, lastInner(x)))
 		t.ttfb = span(x.Request.Begin, r.Begin)
 		// A response that begins before its request is over leaves no wait.
 		t.wait = max(span(x.Request.End.Time, r.Begin), 0)
@@ -137,6 +141,14 @@ func timingOf(x *replay.Exchange) timing {
 		}
 	}
 	return t
+}
+
+// lastInner is when an exchange that went on after its response ended.
+func lastInner(x *replay.Exchange) int64 {
+	if x.Inner == nil || x.Response.Flags&decode.Continued == 0 {
+		return 0
+	}
+	return x.Inner.End
 }
 
 // mark is something a reader must know of an exchange; the names are those of

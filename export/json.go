@@ -2,6 +2,7 @@ package export
 
 import (
 	"bytes"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/NoFear0411/spliff/decode"
+	"github.com/NoFear0411/spliff/decode/grpc"
 	"github.com/NoFear0411/spliff/replay"
 )
 
@@ -25,7 +27,8 @@ type JSONOptions struct {
 }
 
 // jsonLines reuses one buffer: a line is written with one Write, so that lines
-// of a pipe that is cut are whole up to the last.
+// of a pipe that is cut are whole up to the last. Only large bodies are written in
+// pieces.
 type jsonLines struct {
 	w   io.Writer
 	o   JSONOptions
@@ -50,11 +53,12 @@ func (j *jsonLines) Item(it *replay.Item) error {
 		return j.err
 	}
 	line := jsonExchangeOf(it.Exchange, j.o)
+	bulk := line.bulks()
 	if err := j.enc.Encode(line); err != nil {
 		j.err = fmt.Errorf("encode exchange %d: %w", it.Exchange.ID, err)
 		return j.err
 	}
-	_, j.err = j.w.Write(inert(j.buf.Bytes()))
+	j.err = writeBulks(j.w, inert(j.buf.Bytes()), bulk)
 	j.buf.Reset()
 	// One large body must not be paid for ever after.
 	if j.buf.Cap() > 1<<20 {
@@ -147,14 +151,6 @@ func (s seconds) MarshalJSON() ([]byte, error) {
 	return []byte(strings.TrimSuffix(strings.TrimRight(text, "0"), ".")), nil
 }
 
-// elapsed leaves out what is not known.
-func elapsed(ns int64) *seconds {
-	if ns < 0 {
-		return nil
-	}
-	return (*seconds)(&ns)
-}
-
 // jsonField is a pair; a third element marks a field HPACK could not give back.
 type jsonField []wild
 
@@ -178,6 +174,7 @@ type jsonExchange struct {
 	Seq    uint32     `json:"exchange"`
 	Req    *jsonReq   `json:"req,omitempty"`
 	Resp   *jsonResp  `json:"resp,omitempty"`
+	Inner  *jsonInner `json:"messages,omitempty"`
 	Proc   jsonProc   `json:"proc"`
 	TLS    jsonTLS    `json:"tls"`
 	Net    jsonNet    `json:"net"`
@@ -210,6 +207,7 @@ type jsonReq struct {
 type jsonResp struct {
 	Status  int           `json:"status,omitempty"` // absent where none was seen
 	Reason  wild          `json:"reason,omitempty"`
+	GRPC    *jsonGRPC     `json:"grpc,omitempty"`
 	Interim []jsonInterim `json:"interim,omitempty"`
 	jsonMessage
 }
@@ -227,22 +225,12 @@ type jsonMessage struct {
 	Header    []jsonField   `json:"header"`
 	Trailer   []jsonField   `json:"trailer,omitempty"`
 	Size      uint64        `json:"size"`
+	SHA256    string        `json:"sha256,omitempty"`   // of the body as sent
+	Messages  uint64        `json:"messages,omitempty"` // inside the body
 	Lost      uint64        `json:"lost,omitempty"`
 	Gaps      []jsonSpan    `json:"gaps,omitempty"`
 	Body      *jsonBody     `json:"body,omitempty"`
 	Anomalies []jsonAnomaly `json:"anomalies,omitempty"`
-}
-
-// jsonBody has Text or Base64, one of the two, even when it is empty.
-type jsonBody struct {
-	Size   int    `json:"size"` // bytes here, decoded
-	Coding []wild `json:"coding,omitempty"`
-	// Decoded: the codings were removed, as far as Error allowed.
-	Decoded bool    `json:"decoded,omitempty"`
-	Cut     bool    `json:"cut,omitempty"`
-	Error   string  `json:"error,omitempty"`
-	Text    *string `json:"text,omitempty"`
-	Base64  []byte  `json:"base64,omitempty"`
 }
 
 // jsonAnomaly is one thing that was wrong. Dir is seen from the recorded process,
@@ -289,7 +277,7 @@ func jsonExchangeOf(x *replay.Exchange, o JSONOptions) *jsonExchange {
 	c, t := x.Conn, timingOf(x)
 	j := &jsonExchange{
 		V: JSONVersion, ID: x.ID,
-		Time: time.Unix(0, t.begin).UTC().Format(timeFormat),
+		Time: jsonTime(t.begin),
 		Dur:  elapsed(t.total), TTFB: elapsed(t.ttfb),
 		Timing: jsonTiming{elapsed(t.send), elapsed(t.wait), elapsed(t.recv)},
 		Conn:   c.ID,
@@ -297,6 +285,7 @@ func jsonExchangeOf(x *replay.Exchange, o JSONOptions) *jsonExchange {
 			Exe: wild(c.Proc.Exe), Args: wilds(c.Proc.Args), Cgroup: wild(c.Proc.Cgroup)},
 		TLS:   jsonTLS{Lib: wild(c.Lib), ALPN: wild(c.ALPN)},
 		Net:   jsonNetOf(c),
+		Inner: jsonInnerOf(x, o),
 		Flags: marksOf(x),
 	}
 	// The response has the last word: after an upgrade to HTTP/2 the two halves
@@ -316,12 +305,18 @@ func jsonExchangeOf(x *replay.Exchange, o JSONOptions) *jsonExchange {
 	}
 	if m := x.Response; m != nil {
 		j.Resp = &jsonResp{Status: m.Status, Reason: wild(m.Reason), jsonMessage: jsonMessageOf(m, o)}
+		if s, ok := grpc.StatusOf(m); ok {
+			j.Resp.GRPC = &jsonGRPC{wild(s.Code), wild(s.Name), wild(s.Message)}
+		}
 		for _, i := range m.Interim {
 			j.Resp.Interim = append(j.Resp.Interim, jsonInterim{i.Status, jsonFields(i.Header)})
 		}
 	}
 	return j
 }
+
+// jsonTime writes a wall time in UTC.
+func jsonTime(at int64) string { return time.Unix(0, at).UTC().Format(timeFormat) }
 
 // protoName is the short name filters use: those of ALPN (RFC 7301 §6). Proto is
 // no wild, as it is a name to compare with; it must be UTF-8 all the same.
@@ -383,7 +378,10 @@ func jsonFields(fs []decode.Field) []jsonField {
 // encoded.
 func jsonMessageOf(m *decode.Message, o JSONOptions) jsonMessage {
 	b := &m.Body
-	j := jsonMessage{Proto: wild(m.Proto), Header: jsonFields(m.Header), Size: b.Size, Lost: b.Lost}
+	j := jsonMessage{Proto: wild(m.Proto), Header: jsonFields(m.Header), Size: b.Size, Lost: b.Lost, Messages: m.Inners}
+	if b.SHA256 != nil {
+		j.SHA256 = hex.EncodeToString(b.SHA256)
+	}
 	if len(m.Trailer) > 0 {
 		j.Trailer = jsonFields(m.Trailer)
 	}
@@ -398,21 +396,7 @@ func jsonMessageOf(m *decode.Message, o JSONOptions) jsonMessage {
 		j.Anomalies = append(j.Anomalies, jsonAnomaly{a.Kind, dir, a.Offset, wild(a.Detail)})
 	}
 	if b.Size > 0 && !o.NoBodies {
-		j.Body = jsonBodyOf(b)
-	}
-	return j
-}
-
-// jsonBodyOf gives the decoded bytes if there are any. Text is chosen by the
-// bytes alone: a Content-Type may lie, and base64 always survives.
-func jsonBodyOf(b *decode.Body) *jsonBody {
-	data := contentOf(b)
-	j := &jsonBody{Size: len(data), Coding: wilds(b.Codings), Decoded: decoded(b), Cut: b.Cut || b.ContentCut, Error: b.ContentErr}
-	if utf8.Valid(data) {
-		text := string(data)
-		j.Text = &text
-	} else {
-		j.Base64 = data
+		j.Body = jsonBodyOf(m)
 	}
 	return j
 }

@@ -75,14 +75,81 @@ func fullExchange(t testing.TB) *replay.Exchange {
 	r.Interim = []decode.Interim{{Status: 103, Header: []decode.Field{{Name: "link", Value: "x"}}}}
 	r.Body = decode.Body{Data: []byte("zz"), Size: 2, Codings: []string{"gzip"}, Content: []byte("hello"), ContentCut: true, ContentErr: "content-corrupt"}
 	r.Trailer, r.Body.Lost, r.Body.Gaps, r.Anomalies = q.Trailer, 1, q.Body.Gaps, q.Anomalies
-	return &replay.Exchange{ID: 1, Conn: c, Request: q, Response: r}
+	in := &decode.Message{
+		Kind: decode.Inner, Proto: "websocket", Type: "close", Number: 2, Wire: 9, Status: 1000, Reason: "normal closure", Flags: q.Flags,
+		Body: q.Body, Anomalies: q.Anomalies,
+	}
+	inner := &replay.Inner{Proto: "websocket", Client: replay.Tally{Count: 2, Size: 3, Wire: 9}, List: []*decode.Message{in, {Kind: decode.Inner, Dir: decode.Read, Number: 1}}, Cut: true}
+	return &replay.Exchange{ID: 1, Conn: c, Request: q, Response: r, Inner: inner}
+}
+
+// hashedExchange has the fields set that fullExchange cannot have: those of whole
+// bodies.
+func hashedExchange() *replay.Exchange {
+	sum := make([]byte, 32)
+	return &replay.Exchange{ID: 5, Conn: &replay.Conn{Proc: &replay.Proc{}}, Request: &decode.Message{
+		Kind: decode.Request, Exchange: 1, Inners: 2, Header: []decode.Field{{Name: "content-type", Value: "text/plain; charset=latin1"}},
+		Body: decode.Body{Data: []byte("\xf6"), Content: []byte("\xf6"), Size: 1, SHA256: sum},
+	}, Response: &decode.Message{
+		Kind: decode.Response, Exchange: 1, Status: 200, Inners: 3, Body: decode.Body{Data: []byte("z"), Size: 1, SHA256: sum, Codings: []string{"br"}, Content: []byte("hello")},
+		Trailer: []decode.Field{{Name: "grpc-status", Value: "5"}, {Name: "grpc-message", Value: "no%20such"}},
+	}}
+}
+
+func TestHashes(t *testing.T) {
+	got := jsonOf(t, &replay.Item{Kind: replay.ItemExchange, Exchange: hashedExchange()})
+	zero := strings.Repeat("0", 64)
+	for _, want := range []string{
+		`"size":1,"sha256":"` + zero + `","messages":2,"body":{"size":1,"charset":"windows-1252","text":"ö","base64":"9g=="}`,
+		`"grpc":{"status":"5","name":"NOT_FOUND","message":"no such"}`,
+		`"messages":3,"body":{"size":5,"coding":["br"],"decoded":true,"sha256":"2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824","text":"hello"}`,
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %s in\n%s", want, got)
+		}
+	}
+}
+
+// TestLargeBodies: what is written in pieces is the same line.
+func TestLargeBodies(t *testing.T) {
+	text := strings.Repeat("ö<\n\x01\u0085中 \"text\":0E+77771,", 1<<16)
+	for _, tt := range []struct{ name, q, r string }{
+		{"text", text, "short"}, {"binary", "\xff" + text, ""}, {"both", text, "\xfe\xff" + text + "x"}, {"the same mark", `"text":0E+77771`, text},
+	} {
+		x := hashedExchange()
+		x.Request.Target = `"text":0E+77771`
+		for m, body := range map[*decode.Message]string{x.Request: tt.q, x.Response: tt.r} {
+			m.Body = decode.Body{Data: []byte(body), Content: []byte(body), Size: uint64(len(body))}
+		}
+		v := parseLine(t, jsonOf(t, &replay.Item{Kind: replay.ItemExchange, Exchange: x}))
+		for side, body := range map[string]string{"req": tt.q, "resp": tt.r} {
+			b, ok := v[side].(map[string]any)["body"].(map[string]any)
+			if !ok {
+				if body != "" {
+					t.Errorf("%s: %s has no body", tt.name, side)
+				}
+				continue
+			}
+			got, _ := b["text"].(string)
+			if enc, ok := b["base64"].(string); ok {
+				raw, err := base64.StdEncoding.DecodeString(enc)
+				if err != nil {
+					t.Errorf("%s: %s: %v", tt.name, side, err)
+				}
+				got = string(raw)
+			}
+			if got != body {
+				t.Errorf("%s: %s: %d bytes, want %d", tt.name, side, len(got), len(body))
+			}
+		}
+	}
 }
 
 func TestSchemaKnowsEveryKey(t *testing.T) {
 	schema := loadSchema(t)
 	x := fullExchange(t)
 	seen := map[string]bool{}
-	for _, x := range []*replay.Exchange{x, {ID: 2, Conn: x.Conn, Request: x.Request}, {ID: 3, Conn: x.Conn, Response: x.Response},
+	for _, x := range []*replay.Exchange{x, hashedExchange(), {ID: 2, Conn: x.Conn, Request: x.Request}, {ID: 3, Conn: x.Conn, Response: x.Response},
 		{ID: 4, Conn: &replay.Conn{Proc: &replay.Proc{}}, Request: &decode.Message{Exchange: 1}, Pending: true}} {
 		line := jsonOf(t, &replay.Item{Kind: replay.ItemExchange, Exchange: x})
 		v := parseLine(t, line)

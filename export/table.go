@@ -110,7 +110,7 @@ func (t *table) row(x *replay.Exchange) {
 			c.own("-")
 			return
 		}
-		c.size(x.Response.Body.Size)
+		c.size(sizeOf(x))
 	})
 	t.column(widthTook, true, func(c *screen) {
 		switch {
@@ -174,7 +174,7 @@ func (t *table) url(x *replay.Exchange) {
 	c := &t.cell
 	c.buf = c.buf[:0]
 	for i, m := range marksOf(x) {
-		if m == "pending" {
+		if m == "pending" || m == "upgraded" && x.Response != nil && x.Response.Flags&decode.Continued != 0 {
 			continue // the columns say so
 		}
 		if i == 0 || len(c.buf) == 0 {
@@ -184,21 +184,27 @@ func (t *table) url(x *replay.Exchange) {
 		}
 		c.own(m)
 	}
-	// A copy: the URL is built in the same cell.
+	// Copies: the URL is built in the same cell.
 	marks := string(c.buf)
+	c.buf = c.buf[:0]
+	if x.Inner != nil {
+		c.own("  ⇅ ")
+		c.tally(x.Inner)
+	}
+	tally := string(c.buf)
 	c.buf = c.buf[:0]
 	if x.Request != nil {
 		c.captured(urlOf(x.Request, x.Conn))
 	} else {
 		c.own("?")
 	}
-	// The marks keep their room: a URL can be had elsewhere, and a loss that was
+	// Tally and marks keep their room: a URL can be had elsewhere, and a loss that was
 	// cut off would not be known of. Below widthURLMin the row may wrap.
 	text := c.buf
 	if t.o.Width > 0 {
-		text = cutMiddle(text, max(t.o.Width-widthFixed-cells([]byte(marks)), widthURLMin), c.ellipsis())
+		text = cutMiddle(text, max(t.o.Width-widthFixed-cells([]byte(tally+marks)), widthURLMin), c.ellipsis())
 	}
-	t.s.buf = append(t.s.buf, text...)
+	t.s.buf = append(append(t.s.buf, text...), tally...)
 	t.s.style(yellow, func() { t.s.buf = append(t.s.buf, marks...) })
 }
 
@@ -301,7 +307,7 @@ func (t *table) line(x *replay.Exchange) {
 		s.own("\t")
 		s.captured(typeOf(x))
 		s.own("\t")
-		s.number(r.Body.Size)
+		s.number(sizeOf(x))
 	} else {
 		s.own("-\t-\t-")
 	}
@@ -327,6 +333,14 @@ func (t *table) line(x *replay.Exchange) {
 	s.own("\n")
 }
 
+// sizeOf is how much the server answered: after an upgrade that is in its messages.
+func sizeOf(x *replay.Exchange) uint64 {
+	if x.Response.Flags&decode.Continued != 0 && x.Inner != nil {
+		return x.Inner.Server.Size
+	}
+	return x.Response.Body.Size
+}
+
 // methodOf is "-" for a response whose request was not seen: an empty column
 // would shift what programs cut at white space.
 func methodOf(x *replay.Exchange) string {
@@ -334,20 +348,6 @@ func methodOf(x *replay.Exchange) string {
 		return "-"
 	}
 	return x.Request.Method
-}
-
-// grpcStatus is the call's own result, which is in the trailers (or, when there
-// was no message, in the header).
-func grpcStatus(m *decode.Message) string {
-	if !isGRPC(m) {
-		return ""
-	}
-	for _, f := range m.Trailer {
-		if strings.EqualFold(f.Name, "grpc-status") {
-			return f.Value
-		}
-	}
-	return header(m, "grpc-status")
 }
 
 // shortTypes are names people use for media types that are longer.
@@ -361,6 +361,8 @@ func typeOf(x *replay.Exchange) string {
 		return "-"
 	case m.Flags&decode.Upgraded != 0 && header(m, "upgrade") != "":
 		return strings.ToLower(header(m, "upgrade"))
+	case m.Flags&decode.Continued != 0 && x.Request != nil && header(x.Request, ":protocol") != "":
+		return header(x.Request, ":protocol") // RFC 8441
 	case isGRPC(m):
 		return "grpc"
 	}

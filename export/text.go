@@ -6,7 +6,6 @@ import (
 
 	"github.com/NoFear0411/spliff/decode"
 	"github.com/NoFear0411/spliff/decode/content"
-	"github.com/NoFear0411/spliff/format"
 	"github.com/NoFear0411/spliff/replay"
 )
 
@@ -15,6 +14,7 @@ type TextOptions struct {
 	Bodies     bool // print bodies, binary ones as the start of a hexdump
 	Hex        bool // print bodies as hexdump, with their file signature
 	Compact    bool // one line a message
+	Pretty     bool // lay JSON bodies out anew, for a terminal
 	Latency    bool // print how long messages took
 	Handshakes bool // print TLS handshakes
 	Color      bool
@@ -23,7 +23,8 @@ type TextOptions struct {
 
 // text is the live view: → and ← lines. A request is printed when it is
 // complete, a response when its exchange is, because the response's line needs
-// the request's URL; the engine says so right after the response itself.
+// the request's URL; the engine says so right after the response itself. Where the
+// exchange goes on after it, the item of the response brings the request along.
 type text struct {
 	w     io.Writer
 	o     TextOptions
@@ -34,12 +35,12 @@ type text struct {
 	err   error
 }
 
-// NewText returns the sink of the live view and of replay. What it writes for
-// an item depends on the items alone, and each item is one Write.
+// NewText returns the sink of the live view and of replay. What it writes for an
+// item depends on the items alone; it is one Write, unless its body is large.
 func NewText(w io.Writer, o TextOptions) Sink {
 	// One line a message leaves no room for a body; a hexdump shows one.
 	o.Bodies = (o.Bodies || o.Hex) && !o.Compact
-	return &text{w: w, o: o, s: screen{color: o.Color, ascii: o.ASCII}, zone: time.UTC}
+	return &text{w: w, o: o, s: screen{color: o.Color, ascii: o.ASCII, w: w}, zone: time.UTC}
 }
 
 // Item implements [Sink].
@@ -89,6 +90,13 @@ func (t *text) message(it *replay.Item) {
 	switch m := it.Message; m.Kind {
 	case decode.Request:
 		t.request(it, m)
+	case decode.Response:
+		// Its exchange may last for hours, and what comes inside it is printed.
+		if m.Flags&decode.Continued != 0 {
+			t.response(it, m, it.Request)
+		}
+	case decode.Inner:
+		t.inner(it, m)
 	case decode.Opaque:
 		t.opaque(it, m)
 	case decode.Notice:
@@ -128,15 +136,23 @@ func (t *text) exchange(it *replay.Item) {
 		s.own("\n")
 		return
 	}
-	m := x.Response
-	from := m.Begin
+	if x.Response.Flags&decode.Continued != 0 {
+		t.innerOver(it)
+		return
+	}
+	t.response(it, x.Response, x.Request)
+}
+
+// response prints the answer to a request, which may not have been seen.
+func (t *text) response(it *replay.Item, m, request *decode.Message) {
+	s, from := &t.s, m.Begin
 	t.open(!t.o.Compact, when(m, it))
 	s.own("← ")
 	s.status(m)
-	if x.Request != nil {
+	if request != nil {
 		s.own(" ")
-		s.captured(urlOf(x.Request, it.Conn))
-		from = x.Request.Begin
+		s.captured(urlOf(request, it.Conn))
+		from = request.Begin
 	}
 	t.tail(it.Conn, m, from, true)
 	t.rest(m)
@@ -183,6 +199,7 @@ func (t *text) tail(c *replay.Conn, m *decode.Message, from int64, response bool
 		s.captured(c.ALPN)
 	}
 	if response {
+		s.grpcTail(m)
 		ctype := header(m, "content-type")
 		if ctype != "" {
 			s.own(" ")
@@ -260,7 +277,7 @@ func (t *text) rest(m *decode.Message) {
 		s.own("\n")
 	}
 	if t.o.Bodies {
-		s.body(m, t.o.Hex)
+		s.body(m, &t.o)
 	}
 	s.trailer(m)
 }
@@ -313,14 +330,6 @@ func (t *text) opaque(it *replay.Item, m *decode.Message) {
 		s.warn(w, "  ")
 	}
 	s.own("\n")
-}
-
-func (s *screen) direction(d decode.Dir) {
-	if d == decode.Read {
-		s.own("READ")
-	} else {
-		s.own("WRITE")
-	}
 }
 
 // notice prints what befell a connection rather than one of its messages.
@@ -379,25 +388,4 @@ func (t *text) drop(it *replay.Item) {
 		t.who(it.Conn)
 	}
 	s.own("\n")
-}
-
-// causeOf puts a cause in words. A cause of a newer recorder is still a loss.
-func causeOf(c format.DropCause) literal {
-	switch c {
-	case format.DropRingFull:
-		return "the kernel ring was full"
-	case format.DropFault:
-		return "the process's memory could not be read"
-	case format.DropSnaplen:
-		return "cut by the size limit of the recording"
-	case format.DropNoState:
-		return "a kernel table was full"
-	case format.DropMissed:
-		return "the kernel did not run the probe"
-	case format.DropControl:
-		return "a control event was lost"
-	case format.DropWriter:
-		return "the session writer was too slow"
-	}
-	return "cause unknown"
 }

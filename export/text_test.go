@@ -235,7 +235,7 @@ func TestBodies(t *testing.T) {
 	}
 	for _, tt := range tests {
 		var s screen
-		s.body(&tt.m, tt.hex)
+		s.body(&tt.m, &TextOptions{Hex: tt.hex})
 		if got, _, _ := strings.Cut(string(s.buf), "\n"); got != tt.want {
 			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
 		}

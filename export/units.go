@@ -1,6 +1,11 @@
 package export
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/NoFear0411/spliff/decode"
+	"github.com/NoFear0411/spliff/format"
+)
 
 // timeFormat is RFC 3339 with all nine digits, so that times sort as text.
 const timeFormat = "2006-01-02T15:04:05.000000000Z07:00"
@@ -60,4 +65,34 @@ func (s *screen) size(n uint64) {
 		format = "%.0f%ciB"
 	}
 	s.buf = fmt.Appendf(s.buf, format, v, "KMGTPE"[unit])
+}
+
+// direction names a direction as the seed did.
+func (s *screen) direction(d decode.Dir) {
+	if d == decode.Read {
+		s.own("READ")
+	} else {
+		s.own("WRITE")
+	}
+}
+
+// causeOf puts a cause in words. A cause of a newer recorder is still a loss.
+func causeOf(c format.DropCause) literal {
+	switch c {
+	case format.DropRingFull:
+		return "the kernel ring was full"
+	case format.DropFault:
+		return "the process's memory could not be read"
+	case format.DropSnaplen:
+		return "cut by the size limit of the recording"
+	case format.DropNoState:
+		return "a kernel table was full"
+	case format.DropMissed:
+		return "the kernel did not run the probe"
+	case format.DropControl:
+		return "a control event was lost"
+	case format.DropWriter:
+		return "the session writer was too slow"
+	}
+	return "cause unknown"
 }

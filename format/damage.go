@@ -35,6 +35,9 @@ const maxDamage = 1000
 // note records damage. Once the list is full its last entry stands for the rest.
 func (r *Reader) note(d Damage) {
 	r.hurt = true
+	if r.proof != nil && d.Kind != DamageLie {
+		r.proof.broken = true
+	}
 	if len(r.damage) < maxDamage {
 		r.damage = append(r.damage, d)
 		return

@@ -13,23 +13,36 @@ type definition struct {
 	ended bool        // PROC
 }
 
-// set makes ev the latest definition. The payload buffer is reused.
-func (d *definition) set(ev *Event) {
+// set makes ev the latest definition, and returns by how much that grows. The
+// payload buffer is reused.
+func (d *definition) set(ev *Event) int {
+	grown := len(ev.Payload) - len(d.ev.Payload)
 	payload := append(d.ev.Payload[:0], ev.Payload...)
 	d.ev = *ev
 	d.ev.Payload = payload
 	d.known = true
+	return grown
 }
 
 // definitions is what is alive: it holds a connection until its CONN_END, and a
 // process until its PROC_END and the end of its last connection. Its size is
-// therefore bounded by the recorded machine, not by the length of the session.
+// therefore bounded by the recorded machine, not by the length of the session; and
+// by maxAlive, for a hostile session that is copied.
 type definitions struct {
+	bytes  int // about, of conns and procs
 	conns  map[uint32]*definition
 	procs  map[uint32]*definition
 	probes [256]*definition
 	spare  []*definition // of connections that ended: new ones need no memory
 }
+
+// maxAlive is how many bytes of definitions are held: some 300,000 connections.
+// Beyond it all are forgotten, so that later chunks lack them. defCost is what a
+// definition costs besides its payload.
+const (
+	maxAlive = 96 << 20
+	defCost  = 256
+)
 
 func newDefinitions() definitions {
 	return definitions{conns: map[uint32]*definition{}, procs: map[uint32]*definition{}}
@@ -37,6 +50,9 @@ func newDefinitions() definitions {
 
 // learn takes note of an event that has been written to the chunk serial.
 func (d *definitions) learn(ev *Event, serial uint64) {
+	if d.bytes > maxAlive {
+		*d = definitions{conns: map[uint32]*definition{}, procs: map[uint32]*definition{}, probes: d.probes}
+	}
 	switch ev.Type {
 	case TypeConn:
 		d.learnConn(ev, serial)
@@ -45,13 +61,14 @@ func (d *definitions) learn(ev *Event, serial uint64) {
 		if c := d.conns[ev.Conn]; c != nil {
 			d.release(c.proc)
 			delete(d.conns, ev.Conn)
+			d.bytes -= len(c.ev.Payload) + defCost
 			*c = definition{ev: Event{Payload: c.ev.Payload[:0]}}
 			d.spare = append(d.spare, c)
 		}
 	case TypeProc:
 		// A PID used again, or a new program in it, replaces what was known.
 		p := d.proc(uint32(findWord(ev.Payload, procPID)))
-		p.set(ev)
+		d.bytes += p.set(ev)
 		p.chunk, p.ended = serial, false
 	case TypeProcEnd:
 		if p := d.procs[endedPID(ev)]; p != nil {
@@ -73,8 +90,9 @@ func (d *definitions) learnConn(ev *Event, serial uint64) {
 	if c == nil {
 		c = d.fresh()
 		d.conns[ev.Conn] = c
+		d.bytes += defCost
 	}
-	c.set(ev)
+	d.bytes += c.set(ev)
 	c.chunk = serial
 	pid := uint32(findWord(ev.Payload, connPID))
 	if c.proc != nil && c.pid == pid {
@@ -107,6 +125,7 @@ func (d *definitions) proc(pid uint32) *definition {
 	if p == nil {
 		p = &definition{pid: pid}
 		d.procs[pid] = p
+		d.bytes += defCost
 	}
 	return p
 }
@@ -123,6 +142,7 @@ func (d *definitions) release(p *definition) {
 func (d *definitions) drop(p *definition) {
 	if p.users == 0 && (p.ended || !p.known) {
 		delete(d.procs, p.pid)
+		d.bytes -= len(p.ev.Payload) + defCost
 	}
 }
 

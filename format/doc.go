@@ -24,6 +24,7 @@
 // allocates per event.
 //
 // The package does not interpret payload bytes, knows no HTTP, keeps no clock,
-// and starts goroutines only when WriterOptions.Workers asks for them. It does
-// not yet write or use an index; see FORMAT.md, "Reserved".
+// and starts goroutines only when WriterOptions.Workers asks for them. What can be
+// read anywhere is opened as a [File], by its footers; [Inspect] proves a session,
+// and a [Copier] writes one again, all of it or a part.
 package format

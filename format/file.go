@@ -11,20 +11,30 @@ type Section struct {
 	Offset int64 // of its file header in the file
 	Size   int64 // bytes up to the end of its last frame
 	Header Session
-	Minor  uint8  // version of the format that its writer had
-	FileNo uint32 // which file of its session it is, if Member
-	Member bool
+	// Headless: its file header is lost, so Minor, FileNo, Member and FirstSeq are
+	// not known, and Header only if its SESSION event was found.
+	Headless bool
+	Minor    uint8  // version of the format that its writer had
+	FileNo   uint32 // which file of its session it is, if Member
+	Member   bool
+	FirstSeq uint64 // no event has a smaller number
 	// Summary is what its footer tells of its events, nil if it has none.
-	Summary *Summary
-	Chunks  []Chunk
+	Summary    *Summary
+	Chunks     []Chunk
+	ChunkBytes int64 // of all chunks in the file, headers included
+	Footer     Footer
 
 	tag  uint32 // crc of the file header
 	file fileHeader
 	head int64 // bytes of the file header
 }
 
+// Footer says which parts of a footer a section has.
+type Footer struct{ Index, Summary, Trailer, SeekTable bool }
+
 func newSection(off, n int64, tag uint32, h *fileHeader) Section {
-	s := Section{Offset: off, Size: n, Minor: h.minor, FileNo: h.fileNo, Member: h.member, tag: tag, file: *h, head: n}
+	s := Section{Offset: off, Size: n, Headless: n == 0, Minor: h.minor, FileNo: h.fileNo, Member: h.member,
+		FirstSeq: h.firstSeq, tag: tag, file: *h, head: n}
 	// A description that does not parse is no reason to refuse the events.
 	s.Header, _ = ParseSession(h.session)
 	return s
@@ -204,6 +214,7 @@ func (f *File) footer(end int64) (s *Section, at int64, why string) {
 	if !f.take(&sec, list, indexAt) {
 		return nil, indexAt, "the index does not fit the section"
 	}
+	sec.Footer = Footer{Index: true, Trailer: true, SeekTable: tr.seekLen != 0}
 	if tr.summaryBack != 0 && tr.summaryBack <= tr.sectionBack {
 		f.readSummary(&sec, at-int64(tr.summaryBack), &tr)
 	}
@@ -227,6 +238,7 @@ func (f *File) take(s *Section, list []entry, end int64) bool {
 		}
 		next = at + size
 		s.Chunks = append(s.Chunks, chunkOfHeader(&x.head, at, size))
+		s.ChunkBytes += size
 	}
 	return next == end || f.strangers(next, end)
 }
@@ -251,7 +263,11 @@ func (f *File) strangers(from, to int64) bool {
 // summaryOf reads the summary of a section whose extent is known.
 func (f *File) summaryOf(s *Section) {
 	tr, at, ok := f.trailerBefore(s.Offset + s.Size)
-	if !ok || tr.section != s.tag || tr.sectionBack != uint64(at-s.Offset) || tr.summaryBack == 0 || tr.summaryBack > tr.sectionBack {
+	if !ok || tr.section != s.tag || tr.sectionBack != uint64(at-s.Offset) {
+		return
+	}
+	s.Footer = Footer{Index: tr.indexBack != 0, Trailer: true, SeekTable: tr.seekLen != 0}
+	if tr.summaryBack == 0 || tr.summaryBack > tr.sectionBack {
 		return
 	}
 	f.readSummary(s, at-int64(tr.summaryBack), &tr)
@@ -264,7 +280,7 @@ func (f *File) readSummary(s *Section, at int64, tr *trailer) {
 	}
 	if sum, err := parseSummary(e.rest); err == nil {
 		tr.fill(sum)
-		s.Summary = sum
+		s.Summary, s.Footer.Summary = sum, true
 	}
 }
 

@@ -151,7 +151,7 @@ func TestMaxExpand(t *testing.T) {
 			no++
 		})...)
 	}
-	for _, tt := range []struct{ expand, least, most int }{{0, 17, 23}, {1, 15, 17}, {1 << 20, 40, 40}} {
+	for _, tt := range []struct{ expand, least, most int }{{0, 5, 7}, {1, 2, 2}, {1 << 20, 40, 40}} {
 		r, err := NewReader(bytes.NewReader(file), ReaderOptions{MaxExpand: tt.expand})
 		if err != nil {
 			t.Fatal(err)

@@ -18,12 +18,11 @@ const spareChunks = 2
 
 // chunk is a buffer of events on its way to the file.
 type chunk struct {
-	raw         []byte
-	out         []byte // chunk header and zstd frame
-	head        chunkHeader
-	about       describer
-	conns, pids idSet         // of head, not made short
-	done        chan struct{} // holds one token when out is ready; unused without workers
+	raw   []byte
+	out   []byte // chunk header and zstd frame
+	head  chunkHeader
+	about describer
+	done  chan struct{} // holds one token when out is ready; unused without workers
 }
 
 // output compresses chunks and writes them in the order they were submitted.
@@ -33,9 +32,7 @@ type output struct {
 	bytes   int // capacity of a fresh chunk
 	workers int
 
-	// Frames below 256 bytes carry their size only as a single segment, frames
-	// above the window must not be one.
-	narrow, wide *zstd.Encoder
+	encoders
 
 	free        chan *chunk
 	todo, order chan *chunk
@@ -43,31 +40,47 @@ type output struct {
 	made, limit int // buffers there are, and may be; the Writer's
 
 	sect    *sectionWriter // owned by whoever writes
+	noSeek  bool           // found out late: the section is not the only one of its file
 	err     atomic.Pointer[error]
 	written atomic.Int64
 }
 
-func newOutput(o WriterOptions, target int, sect *sectionWriter) (*output, error) {
-	level := zstd.EncoderLevelFromZstd(max(o.Level, 1))
-	workers := max(o.Workers, 0)
+// encoders compress. They may be used from several goroutines at once, and by
+// several writers: what they hold is worth more than a short section.
+//
+// Frames below 256 bytes carry their size only as a single segment, frames above
+// the window must not be one.
+type encoders struct{ narrow, wide *zstd.Encoder }
+
+func newEncoders(o WriterOptions) (e encoders, err error) {
 	encoder := func(single bool) (*zstd.Encoder, error) {
-		return zstd.NewWriter(nil, zstd.WithEncoderLevel(level), zstd.WithEncoderCRC(true),
-			zstd.WithEncoderConcurrency(max(workers, 1)), zstd.WithWindowSize(encodeWindow), zstd.WithSingleSegment(single))
+		return zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.EncoderLevelFromZstd(max(o.Level, 1))), zstd.WithEncoderCRC(true),
+			zstd.WithEncoderConcurrency(max(o.Workers, 1)), zstd.WithWindowSize(encodeWindow), zstd.WithSingleSegment(single))
 	}
-	narrow, err := encoder(true)
-	if err != nil {
-		return nil, fmt.Errorf("make compressor: %w", err)
+	if e.narrow, err = encoder(true); err == nil {
+		e.wide, err = encoder(false)
 	}
-	wide, err := encoder(false)
 	if err != nil {
-		return nil, fmt.Errorf("make compressor: %w", err)
+		return e, fmt.Errorf("make compressor: %w", err)
+	}
+	return e, nil
+}
+
+func newOutput(o WriterOptions, target int, sect *sectionWriter) (*output, error) {
+	workers := max(o.Workers, 0)
+	enc := o.encoders
+	if enc.narrow == nil {
+		var err error
+		if enc, err = newEncoders(o); err != nil {
+			return nil, err
+		}
 	}
 	n := workers + spareChunks
 	if workers > 0 {
 		n = max(n, o.QueueBytes/target)
 	}
 	out := &output{
-		bytes: target + 64<<10, workers: workers, narrow: narrow, wide: wide,
+		bytes: target + 64<<10, workers: workers, encoders: enc,
 		free: make(chan *chunk, n), todo: make(chan *chunk, n), order: make(chan *chunk, n),
 		finished: make(chan struct{}), limit: n, sect: sect,
 	}
@@ -133,6 +146,7 @@ func (o *output) stop() error {
 	close(o.todo)
 	close(o.order)
 	<-o.finished
+	o.sect.index.noSeek = o.sect.index.noSeek || o.noSeek
 	if o.failure() == nil {
 		o.fail(o.sect.finish())
 	}
@@ -158,7 +172,7 @@ func (o *output) fail(err error) {
 // on its place in the file.
 func (o *output) compress(c *chunk) {
 	// The Writer made these events: they can be read.
-	c.conns, c.pids, _ = c.about.describe(&c.head, c.raw)
+	_ = c.about.describe(&c.head, c.raw)
 	enc := o.narrow
 	if len(c.raw) > encodeWindow {
 		enc = o.wide

@@ -81,6 +81,7 @@ const (
 	DropMissed   DropCause = 5 // the kernel did not run the probe
 	DropControl  DropCause = 6 // an event without payload bytes was lost
 	DropWriter   DropCause = 7 // the session writer shed it
+	DropEdited   DropCause = 8 // it was recorded, and left out of a copy on purpose
 )
 
 // Drop is the payload of a DROP event. Event.Conn and Event.Dir, when set,

@@ -46,6 +46,9 @@ func (f *File) Select(q Query) *Reader {
 	return r
 }
 
+// global are the types of events that may belong to no connection and no process.
+const global = ^uint64(1<<TypeData | 1<<TypeConn | 1<<TypeConnEnd | 1<<TypeProc | 1<<TypeProcEnd | 1<<TypeSession | 1<<TypeProbe | 1<<TypeHandshake)
+
 // choose lists the chunks from a place of the file on that may have events of q.
 func (f *File) choose(q Query, from int64) []planned {
 	var list []planned
@@ -57,10 +60,15 @@ func (f *File) choose(q Query, from int64) []planned {
 		}
 		for k := range s.Chunks {
 			c := &s.Chunks[k]
+			// Chunks may have what is about the recording as a whole.
+			end := q.Recording && c.Types&(1<<TypeEnd) != 0
+			whole := q.Recording && c.Types&global != 0
 			switch {
-			case c.Offset < from,
-				len(conns) > 0 && !c.mayHaveConn(conns),
-				len(pids) > 0 && !c.mayHavePID(pids),
+			case c.Offset < from:
+				continue
+			case end:
+			case len(conns) > 0 && !whole && !c.mayHaveConn(conns),
+				len(pids) > 0 && !whole && !c.mayHavePID(pids),
 				q.From != 0 && s.Wall(c.MaxTime) < q.From,
 				q.To != 0 && s.Wall(c.MinTime) >= q.To:
 				continue

@@ -16,15 +16,20 @@ type prover struct {
 	sum    *tally
 	about  describer
 	index  indexWriter // as it should be
-	size   int64       // bytes of the section so far
 	broken bool        // something of the section is lost: totals cannot be compared
+	foot   Footer      // what was seen of the section's footer
+	list   *inspected  // nil: nobody wants to know of the sections
 }
 
 func newProver() *prover { return &prover{sum: newTally()} }
 
-// begin starts a section whose file header has n bytes.
-func (p *prover) begin(n int) {
-	*p = prover{sum: newTally(), about: p.about, size: int64(n)}
+// begin starts a section.
+func (p *prover) begin(s Section) {
+	if p.list != nil {
+		p.list.end(p, s.Offset)
+		p.list.begin(s)
+	}
+	*p = prover{sum: newTally(), about: p.about, broken: s.Headless, list: p.list}
 	p.index.noSeek = true
 }
 
@@ -32,14 +37,16 @@ func (p *prover) begin(n int) {
 func (p *prover) chunk(r *Reader, n int) {
 	said := r.head
 	is := chunkHeader{firstSeq: said.firstSeq}
-	conns, pids, err := p.about.describe(&is, r.raw)
+	err := p.about.describe(&is, r.raw)
 	if err != nil {
 		p.broken = true // the reader says so itself
 	}
-	p.sum.chunk(&is, r.raw, conns, pids)
-	offset := r.start - p.start(r)
-	p.size = offset + r.size
-	if what := differs(&said, &is, conns, pids, p.spanBefore(offset)); what != "" {
+	p.sum.chunk(&is, len(r.raw), &p.about.about)
+	offset := r.start - r.sect.start
+	if p.list != nil {
+		p.list.chunk(r.size)
+	}
+	if what := differs(&said, &is, p.about.conns, p.about.pids, p.spanBefore(said.no, offset)); what != "" && err == nil {
 		r.note(Damage{r.start, int64(n), DamageLie, fmt.Sprintf("chunk %d: its header is wrong about %s", said.no, what)})
 	}
 	p.index.chunk(&said, offset)
@@ -49,16 +56,16 @@ func (p *prover) chunk(r *Reader, n int) {
 	}
 }
 
-// start returns where in the file the section begins.
-func (p *prover) start(r *Reader) int64 { return r.sect.start }
-
-// spanBefore returns the prev_span of a chunk at offset: the distance to the chunk
-// before, math.MaxUint32 if that is not known.
-func (p *prover) spanBefore(offset int64) uint32 {
+// spanBefore returns the prev_span of chunk no at offset: the distance to the chunk
+// before, math.MaxUint32 if that was not read.
+func (p *prover) spanBefore(no uint32, offset int64) uint32 {
 	if p.index.count == 0 || p.index.full {
 		return math.MaxUint32
 	}
 	last := p.index.entries[p.index.last:]
+	if le.Uint32(last[8:])+1 != no {
+		return math.MaxUint32
+	}
 	return uint32(offset - int64(le.Uint64(last)))
 }
 
@@ -105,8 +112,13 @@ func covers(s, t idSet) bool {
 func (r *Reader) proveFooter(e envelope, n int64) {
 	p := r.proof
 	what := ""
+	p.foot.Index = p.foot.Index || e.tag == tagIndex
+	p.foot.Summary = p.foot.Summary || e.tag == tagSummary
 	switch {
 	case p.broken || !r.sect.known:
+		return
+	case e.tag == tagIndex && len(e.fixed) >= indexFixedLen && le.Uint32(e.fixed[16:]) > r.sect.next:
+		p.broken = true // chunks are missing, as the trailer will say
 		return
 	case e.tag == tagIndex:
 		if !p.sameIndex(e) {
@@ -185,7 +197,7 @@ func (p *prover) sameSummary(b []byte) bool {
 
 // trailer compares the totals of a section.
 func (p *prover) trailer(r *Reader, tr *trailer, start int64, n int) {
-	if p.broken || !r.sect.headed || len(r.damage) > 0 {
+	if p.broken || !r.sect.headed {
 		return // what is missing was said, and is missing from the totals
 	}
 	want := p.sum.trailer()

@@ -9,6 +9,10 @@ type Query struct {
 	From, To int64 // nanoseconds since the Unix epoch, To excluded; 0: no bound
 	Conns    []uint32
 	PIDs     []uint32 // processes, and with them their connections
+	// Recording also wants what is about the recording as a whole: its END event,
+	// whenever it was, and, whatever connections or processes are asked for, what
+	// belongs to none, such as clock readings and losses.
+	Recording bool
 }
 
 // all reports whether q wants every event.
@@ -96,6 +100,10 @@ func (s *selector) wants(ev *Event) bool {
 	}
 	in := s.inTime(ev)
 	switch ev.Type {
+	case TypeEnd:
+		if s.q.Recording {
+			return true
+		}
 	case TypeProbe:
 		p := &held{ev: copied(ev)}
 		s.probes[uint8(findWord(ev.Payload, probeID))] = p
@@ -131,10 +139,11 @@ func (s *selector) wants(ev *Event) bool {
 func (s *selector) wantsOther(ev *Event) bool {
 	// What belongs to no connection belongs to none that was asked for.
 	if ev.Conn == 0 {
-		if s.any() && ev.Probe != 0 {
+		all := s.any() || s.q.Recording
+		if all && ev.Probe != 0 {
 			s.define(s.probes[ev.Probe], ev)
 		}
-		return s.any()
+		return all
 	}
 	c := s.conns[ev.Conn]
 	switch {

@@ -30,6 +30,8 @@ func (r *Reader) chunk(e envelope, n int) error {
 	if int64(len(b)) < whole {
 		return r.short(whole)
 	}
+	// Looking so far ahead may have moved what the header's sets point to.
+	h.takeSets(b[envelopeLen:], b[le.Uint16(b[12:]):n-crcLen])
 	frame := b[n:]
 	if checksum(frame) != h.frameCRC {
 		return r.badFrame(h, n, whole)
@@ -141,11 +143,13 @@ func (r *Reader) place(h chunkHeader) {
 	switch {
 	case !s.known || s.tag != h.section:
 		r.absent("the file header of the section is missing")
-		*s = section{known: true, tag: h.section}
+		*s = section{start: r.src.off, known: true, tag: h.section}
+		r.headless()
 	case h.no < s.next:
 		// The same section again (cat a a), the second header lost.
 		r.absent("the file header of the section is missing")
-		s.begun = false
+		s.start, s.begun = r.src.off, false
+		r.headless()
 	case h.no > s.next:
 		r.absent(missingChunks(s.next, h.no))
 	}
@@ -154,6 +158,13 @@ func (r *Reader) place(h chunkHeader) {
 	if !s.begun {
 		s.begun = true
 		r.synthetic = len(r.raw) < eventHeadLen || Type(r.raw[4]) != TypeSession
+	}
+}
+
+// headless tells the prover of a section that begins here, with a chunk.
+func (r *Reader) headless() {
+	if r.proof != nil {
+		r.proof.begin(newSection(r.src.off, 0, r.sect.tag, &fileHeader{}))
 	}
 }
 

@@ -15,7 +15,7 @@ type ReaderOptions struct {
 	// whatever a hostile file claims.
 	MaxChunk int
 	// MaxExpand bounds what a small file can be made to decompress to: this many
-	// times its size, and 512 MiB more. 0 means 1,024; zeros recorded in pieces of
+	// times its size, and 64 MiB more. 0 means 1,024; zeros recorded in pieces of
 	// 16 KiB reach 668. The attack is a file of kilobytes that keeps its reader busy
 	// for hours.
 	MaxExpand int
@@ -26,7 +26,7 @@ type ReaderOptions struct {
 
 const (
 	defaultExpand = 1024
-	expandFloor   = 512 << 20
+	expandFloor   = MaxChunk
 )
 
 // Reader reads the events of a session file, damaged ones as far as they go. It
@@ -54,6 +54,7 @@ type Reader struct {
 	size      int64
 	seq       uint64
 	synthetic bool // a SESSION event made from the file header comes next
+	made      bool // the last event was not in the file
 
 	// In bare mode src holds decompressed events and packed the file.
 	bare   bool
@@ -111,6 +112,18 @@ func newReader(r io.Reader, o ReaderOptions) *Reader {
 // Header returns what the first section says of itself.
 func (r *Reader) Header() Session { return r.header }
 
+// Section returns what is known so far of the section that the last event is of;
+// before the first event, of the first section. It has no chunks and no summary.
+func (r *Reader) Section() Section {
+	n := int64(0)
+	if r.sect.headed {
+		n = 1
+	}
+	s := newSection(r.sect.start, n, r.sect.tag, &r.sect.file)
+	s.Size = 0
+	return s
+}
+
 // Damage returns what could not be read so far, in file order. The slice belongs
 // to the reader. A file that ends between chunks is not damaged: whether the
 // recording was closed in order is told by the END event alone.
@@ -146,11 +159,12 @@ func (r *Reader) next(ev *Event) error {
 	for {
 		switch {
 		case r.synthetic:
-			r.synthetic = false
+			r.synthetic, r.made = false, true
 			*ev = r.sect.file.event()
 			return nil
 		case r.pos < len(r.raw):
 			if r.event(ev) {
+				r.made = false
 				return nil
 			}
 		case r.err != nil:
@@ -310,11 +324,11 @@ func (r *Reader) begin(e envelope, n int) error {
 	if r.plan == nil { // else Open has told
 		r.missingFiles(h)
 	}
+	if r.proof != nil {
+		r.proof.begin(newSection(r.src.off, int64(n), e.crc, &h))
+	}
 	r.sect = section{start: r.src.off, known: true, tag: e.crc, headed: true, file: h}
 	r.hurt = false
-	if r.proof != nil {
-		r.proof.begin(n)
-	}
 	if r.scan != nil {
 		r.scan.begin(r.src.off, n, e.crc, &h)
 	}

@@ -26,6 +26,7 @@ func (r *Reader) trailer(e envelope, n int) error {
 	s.indexAt, s.summaryAt = 0, 0
 	r.src.skip(n)
 	if r.proof != nil {
+		r.proof.foot.Trailer = true
 		r.proof.trailer(r, &tr, start, n)
 	}
 	if r.scan != nil {
@@ -100,6 +101,8 @@ func (r *Reader) seekTable() error {
 		r.note(Damage{start, got, DamageTorn, "the file ends inside its seek table"})
 	case sum != want:
 		r.note(Damage{start, n, DamageCorrupt, "the checksum of the seek table does not match"})
+	case r.proof != nil:
+		r.proof.foot.SeekTable = true
 	}
 	if r.scan != nil {
 		r.scan.end(r.src.off)

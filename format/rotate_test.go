@@ -2,6 +2,7 @@ package format
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"math/rand/v2"
 	"slices"
@@ -298,5 +299,32 @@ func TestShedControl(t *testing.T) {
 	}
 	if damage != nil || told != shed {
 		t.Errorf("told %d, shed %d, damage %v", told, shed, damage)
+	}
+}
+
+// Flushing often while the disk is stuck makes no small chunks that use up the
+// queue: what fits into the open chunk is not shed.
+func TestFlushWhileStuck(t *testing.T) {
+	out := &slow{}
+	w, err := NewWriter(out, testSession(), WriterOptions{ChunkBytes: 64 << 10, Workers: 1, QueueBytes: 256 << 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	out.gate = make(chan struct{})
+	for i := range uint64(300) {
+		err := w.Append(&Event{Type: TypeData, Conn: 1, Dir: DirRead, Seq: i + 1, Offset: 100 * i, Payload: make([]byte, 100)})
+		if err := errors.Join(err, w.Flush()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n, _ := w.Shed(); n != 0 {
+		t.Errorf("%d events shed of 300 that are 45 KB", n)
+	}
+	close(out.gate)
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if got, damage := read(t, out.Bytes()); len(originals(got)) != 300 || damage != nil {
+		t.Errorf("%d events, %v", len(originals(got)), damage)
 	}
 }

@@ -84,6 +84,7 @@ func (r *Reader) scanChunk(h chunkHeader, n int, whole int64) error {
 		c.connSet, c.pidSet = append([]byte(nil), c.connSet...), append([]byte(nil), c.pidSet...)
 		sec := &s.sections[len(s.sections)-1]
 		sec.Chunks = append(sec.Chunks, c)
+		sec.ChunkBytes += whole
 	}
 	r.src.discard(whole)
 	s.end(r.src.off)

@@ -88,7 +88,7 @@ func (s *sectionWriter) put(c *chunk) error {
 		s.index.frame(int(frameLen(rest)), 0)
 	}
 	s.index.chunk(h, offset)
-	s.sum.chunk(h, c.raw, c.conns, c.pids)
+	s.sum.chunk(h, len(c.raw), &c.about.about)
 	return nil
 }
 

@@ -36,6 +36,10 @@ type shedKey struct {
 // squeeze reports whether ev goes into the full chunk all the same. jump: its
 // number cannot be told there.
 func (w *Writer) squeeze(ev *Event, jump bool) bool {
+	// A chunk that was flushed before it was full has room left.
+	if !jump && len(w.cur.raw) < w.target {
+		return true
+	}
 	if jump || ev.Type == TypeData || len(w.cur.raw)+len(ev.Payload) > w.target+overFull {
 		return false
 	}

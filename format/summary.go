@@ -90,17 +90,24 @@ func newTally() *tally {
 	return &tally{procs: map[uint32][]byte{}, room: summaryRoom, minTime: math.MaxUint64}
 }
 
-// chunk takes in a chunk. raw is read, not kept.
-func (t *tally) chunk(h *chunkHeader, raw []byte, conns, pids idSet) {
+// chunk takes in a chunk of n bytes of events. a is read, not kept.
+func (t *tally) chunk(h *chunkHeader, n int, a *about) {
 	t.chunks++
-	t.raw += uint64(len(raw))
-	if h.minTime <= h.maxTime {
+	t.raw += uint64(n)
+	// Of a chunk of nothing but repeats both are 0.
+	if h.minTime <= h.maxTime && h.maxTime != 0 {
 		t.minTime, t.maxTime = min(t.minTime, h.minTime), max(t.maxTime, h.maxTime)
 	}
-	t.conns, t.spare = bounded(unionOf(t.spare, t.conns, conns)), t.conns
-	t.pids, t.spare = bounded(unionOf(t.spare, t.pids, pids)), t.pids
-	// Events behind one that cannot be read are nobody's.
-	_, _ = walk(raw, h.firstSeq, t.add)
+	t.conns, t.spare = bounded(unionOf(t.spare, t.conns, a.conns)), t.conns
+	t.pids, t.spare = bounded(unionOf(t.spare, t.pids, a.pids)), t.pids
+	for typ, n := range a.counts {
+		t.counts[typ] += uint64(n)
+		t.events += uint64(n)
+	}
+	t.written, t.read, t.lastSeq = t.written+a.written, t.read+a.read, a.lastSeq
+	for i := range a.told {
+		t.add(&a.told[i])
+	}
 }
 
 // maxRanges bounds the sets of a tally. Ids that are counted up never reach it; ids
@@ -115,20 +122,7 @@ func bounded(s idSet) idSet {
 }
 
 func (t *tally) add(ev *Event) {
-	t.lastSeq = ev.Seq
-	repeat := ev.Flags&FlagRepeat != 0
-	if !repeat {
-		t.counts[ev.Type]++
-		t.events++
-	}
 	switch ev.Type {
-	case TypeData:
-		switch ev.Dir {
-		case DirWrite:
-			t.written += uint64(len(ev.Payload))
-		case DirRead:
-			t.read += uint64(len(ev.Payload))
-		}
 	case TypeDrop:
 		if v, err := ParseDrop(ev.Payload); err == nil {
 			t.drops[v.Cause].add(v)

@@ -33,6 +33,8 @@ type WriterOptions struct {
 	// SessionPayload, if not nil, is the SESSION payload as it is to be written,
 	// what this version does not know of it included.
 	SessionPayload []byte
+	encoders       encoders // made before, by who writes many sections
+
 	// NoSeekTable leaves out the table for other zstd tools. One that is not the
 	// only section of its file would lead them astray.
 	NoSeekTable bool
@@ -261,8 +263,8 @@ func (w *Writer) learn(ev *Event) { w.learnAt(ev, w.serial) }
 
 // learnAt is learn for an event that is in the chunk serial, 0 for none.
 func (w *Writer) learnAt(ev *Event, serial uint64) {
-	if ev.Type == TypeConnEnd {
-		// The definition is used again, for another connection.
+	if ev.Type == TypeConn || ev.Type == TypeConnEnd {
+		// What it points to is used again, for another connection, or not known any more.
 		w.recent[ev.Conn%uint32(len(w.recent))].def = nil
 	}
 	w.defs.learn(ev, serial)

@@ -14,6 +14,13 @@
 // the goroutine that owns the connection, and their results leave in the order
 // of the ops. What the sink sees is therefore a function of the events alone.
 //
+// Memory is bounded by events too: connections that have been silent for too long
+// are told so, and when more is held of bodies than the budget allows, those that
+// hold most lose theirs. Both are decided by the goroutine that pushes, so neither
+// depends on the workers.
+//
+// [Heads] uses the same engine to tell message heads from content.
+//
 // The package does not parse HTTP (package decode does), does not read or write
 // files, does not render, and never looks at a clock: every time it passes on
 // is the time of an event.

@@ -14,6 +14,9 @@ import (
 // [Options.MaxConns] is 0.
 const DefaultMaxConns = 1 << 16
 
+// DefaultBudget is the budget of bodies when [Options.Budget] is 0.
+const DefaultBudget = 128 << 20
+
 // ErrClosed is returned by a call on an [Engine] that was closed.
 var ErrClosed = errors.New("engine is closed")
 
@@ -31,6 +34,11 @@ type Options struct {
 	// DefaultMaxConns. The one that was silent longest is given up beyond it:
 	// a session that opens connections and never ends them is the attack.
 	MaxConns int
+	// Budget is the most bytes of bodies held together for messages that are not
+	// complete and exchanges that wait for their other half, 0 means
+	// DefaultBudget, negative none. Beyond it the connections that hold most lose
+	// theirs. Hundreds of bodies open at once are the attack.
+	Budget int
 }
 
 // decoder is the seam between the engine and decode/conn: tests put a fake in.
@@ -40,6 +48,9 @@ type decoder interface {
 	Gap([]decode.Message, decode.Gap) []decode.Message
 	End([]decode.Message, decode.At, bool) []decode.Message
 	Role() decode.Role
+	Kept() int
+	Shed()
+	Expire([]decode.Message, decode.At) []decode.Message
 }
 
 func newConnDecoder(l decode.Limits) decoder { return conn.New(l) }
@@ -52,7 +63,9 @@ type Engine struct {
 	// in the pool: that is what makes the output the same for any Workers.
 	data     bool
 	maxConns int
+	idle     int64
 	table    table
+	budget   budget
 	pool     pool
 
 	libs     [256]string // by PROBE id, of this section
@@ -65,9 +78,11 @@ type Engine struct {
 	sink     func(*Item) error
 	sum      Summary
 	nextID   uint64
-	last     int64 // latest wall time of this section
-	openSec  bool  // events came since the last END
-	unclosed bool  // a section was followed by another without an END
+	opened   uint64 // flows
+	last     int64  // latest wall time of this section
+	joined   bool   // the first file of the session is not there
+	openSec  bool   // events came since the last END
+	unclosed bool   // a section was followed by another without an END
 	closed   bool
 	err      error // first error of the sink, sticky
 }
@@ -87,6 +102,14 @@ func newEngine(o Options, sink func(*Item) error, mk func(decode.Limits) decoder
 	e := &Engine{data: o.Data, maxConns: o.MaxConns, sink: sink}
 	e.table.reset()
 	cfg := &flowConfig{limits: o.Limits.WithDefaults(), data: o.Data, make: mk}
+	e.idle = cfg.limits.Idle
+	e.budget.limit = o.Budget
+	if o.Budget == 0 {
+		e.budget.limit = DefaultBudget
+	}
+	if cfg.limits.Body < 0 {
+		e.budget.limit = -1 // nothing is kept
+	}
 	e.pool.start(max(o.Workers, 0), ops, bytes, cfg, e.emit)
 	return e
 }
@@ -116,8 +139,9 @@ func (e *Engine) Push(ev *format.Event) error {
 
 // dispatch returns an error only for an event that makes no sense.
 func (e *Engine) dispatch(ev *format.Event) error {
-	if ev.Type != format.TypeSession && ev.Type != format.TypeEnd {
-		e.openSec = true
+	if ev.Type != format.TypeSession {
+		e.expire()
+		e.openSec = e.openSec || ev.Type != format.TypeEnd
 	}
 	switch ev.Type {
 	case format.TypeData:
@@ -167,11 +191,14 @@ func (e *Engine) pushData(ev *format.Event) error {
 		}
 		f = e.open(ev, format.Conn{MidStream: true})
 	}
-	e.table.touch(f)
+	e.table.touch(f, e.now)
 	e.refresh(f, ev.Probe)
 	e.sum.Bytes += n
+	e.spend(len(ev.Payload))
 	data, off := ev.Payload, ev.Offset
 	switch want := f.next[dir]; {
+	case want == 0 && f.joined:
+		f.state.start[dir] = off // what was before is in another file
 	case off > want:
 		e.gap(f, dir, off-want)
 	case off < want:
@@ -256,15 +283,22 @@ func (e *Engine) open(ev *format.Event, c format.Conn) *flow {
 	}
 	e.sum.Conns++
 	snap := &Conn{Conn: c, ID: ev.Conn, Proc: e.table.proc(c.PID, nil), Role: roleOf(c.Role), First: e.now}
-	f := &flow{snap: snap, guessed: ev.Type != format.TypeConn, state: &flowState{shard: int(ev.Conn)}}
+	e.opened++
+	// A connection that is only repeated began in a file that is not there.
+	joined := e.joined && (ev.Type != format.TypeConn || ev.Flags&format.FlagRepeat != 0)
+	if joined {
+		snap.MidStream = true
+	}
+	f := &flow{snap: snap, guessed: ev.Type != format.TypeConn, joined: joined, state: &flowState{shard: int(ev.Conn), serial: e.opened}}
 	if p, ok := e.table.past[ev.Conn]; ok {
 		if p.evicted {
 			f.next = p.next
+			f.state.start = p.next
 			e.sum.Conns-- // the same connection again
 		}
 		e.table.forget(ev.Conn)
 	}
-	e.table.insert(f)
+	e.table.insert(f, e.now)
 	e.refresh(f, ev.Probe)
 	e.add(op{kind: opHint, flow: f.state, conn: f.snap}, nil)
 	return f
@@ -312,7 +346,7 @@ func (e *Engine) pushConnEnd(ev *format.Event) error {
 	e.refresh(f, ev.Probe)
 	// In a fixed order, and before the end: a gap may complete a message.
 	for _, d := range [2]decode.Dir{decode.Write, decode.Read} {
-		if n := count[d]; n > f.next[d] {
+		if n := count[d]; n > f.next[d] && (f.next[d] > 0 || !f.joined) {
 			e.gap(f, d, n-f.next[d])
 			f.next[d] = n
 		}

@@ -26,6 +26,12 @@ func newLineDecoder(decode.Limits) decoder { return &lineDecoder{} }
 
 func (d *lineDecoder) Hint(h decode.Hint) { d.hint = h }
 func (d *lineDecoder) Role() decode.Role  { return d.role }
+func (d *lineDecoder) Kept() int          { return len(d.part[0]) + len(d.part[1]) }
+func (d *lineDecoder) Shed()              { d.part[0], d.part[1] = d.part[0][:0], d.part[1][:0] }
+
+func (d *lineDecoder) Expire(dst []decode.Message, at decode.At) []decode.Message {
+	return append(dst, decode.Message{Kind: decode.Notice, End: at, Anomalies: []decode.Anomaly{{Kind: decode.AnomalyIdle}}})
+}
 
 func (d *lineDecoder) Append(dst []decode.Message, ch decode.Chunk) []decode.Message {
 	for _, b := range ch.Data {

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/NoFear0411/spliff/decode"
+	"github.com/NoFear0411/spliff/decode/conn"
 	"github.com/NoFear0411/spliff/format"
 )
 
@@ -20,12 +21,16 @@ type flowConfig struct {
 	limits decode.Limits
 	data   bool
 	make   func(decode.Limits) decoder
+	trace  func(flow uint64, dir decode.Dir, off, n uint64) // nil: nobody asks
 }
 
 // flowState is the decoding state of one connection. Only the worker of its
 // shard touches it, and ops reach it in event order.
 type flowState struct {
-	shard int
+	shard  int
+	serial uint64    // number of the flow
+	start  [2]uint64 // stream offsets at which it begins
+
 	dec   decoder
 	msgs  []decode.Message // scratch
 	pairs pairs
@@ -46,6 +51,9 @@ func (f *flowState) run(cfg *flowConfig, o *op, data []byte, out []*Item) []*Ite
 	// goroutine that all others wait for.
 	if f.dec == nil {
 		f.dec = cfg.make(cfg.limits)
+		if d, ok := f.dec.(*conn.Conn); ok && cfg.trace != nil {
+			d.SetTrace(func(d decode.Dir, off, n uint64) { cfg.trace(f.serial, d, f.start[d]+off, n) })
+		}
 	}
 	at := decode.At{Seq: o.seq, Time: o.time}
 	f.msgs = f.msgs[:0]
@@ -59,6 +67,12 @@ func (f *flowState) run(cfg *flowConfig, o *op, data []byte, out []*Item) []*Ite
 	case opNote:
 		o.conn = f.known(o.conn)
 		return append(out, o.stamp())
+	case opShed:
+		f.dec.Shed()
+		f.pairs.shed()
+		return out
+	case opExpire:
+		f.msgs = f.dec.Expire(f.msgs, at)
 	case opGap:
 		f.msgs = f.dec.Gap(f.msgs, decode.Gap{Dir: o.dir, At: at, Len: o.off, Known: true})
 	case opData:
@@ -87,6 +101,15 @@ func (f *flowState) run(cfg *flowConfig, o *op, data []byte, out []*Item) []*Ite
 	return out
 }
 
+// kept is how many bytes of bodies are held. The pusher asks while no op of the
+// flow is under way.
+func (f *flowState) kept() int {
+	if f.dec == nil {
+		return 0
+	}
+	return f.dec.Kept() + f.pairs.body
+}
+
 // emit makes items of the decoder's messages: each one, and after it the
 // exchange it completed.
 func (f *flowState) emit(cfg *flowConfig, conn *Conn, o *op, out []*Item) []*Item {
@@ -97,9 +120,17 @@ func (f *flowState) emit(cfg *flowConfig, conn *Conn, o *op, out []*Item) []*Ite
 	own := make([]decode.Message, len(f.msgs))
 	copy(own, f.msgs)
 	clear(f.msgs)
+	f.pairs.client = decode.Write
+	if conn.Role == decode.RoleServer {
+		f.pairs.client = decode.Read
+	}
 	for i := range own {
 		m := &own[i]
-		out = append(out, &Item{Kind: ItemMessage, Seq: o.seq, Time: o.time, Conn: conn, Dir: m.Dir, Message: m})
+		it := &Item{Kind: ItemMessage, Seq: o.seq, Time: o.time, Conn: conn, Dir: m.Dir, Message: m}
+		if m.Kind == decode.Inner || m.Flags&decode.Continued != 0 {
+			it.Request = f.pairs.open[m.Exchange].req
+		}
+		out = append(out, it)
 		for _, ex := range f.pairs.add(m, cfg.limits.Pipeline) {
 			out = append(out, exchangeItem(o, conn, ex))
 		}
@@ -110,7 +141,7 @@ func (f *flowState) emit(cfg *flowConfig, conn *Conn, o *op, out []*Item) []*Ite
 // exchangeItem makes the item of a finished exchange. Its direction is the
 // request's; a response alone tells which that would have been.
 func exchangeItem(o *op, conn *Conn, ex pair) *Item {
-	x := &Exchange{Conn: conn, Request: ex.req, Response: ex.resp}
+	x := &Exchange{Conn: conn, Request: ex.req, Response: ex.resp, Inner: ex.inner}
 	dir := decode.Write
 	if ex.req != nil {
 		dir = ex.req.Dir

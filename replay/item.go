@@ -24,7 +24,7 @@ type Kind uint8
 
 // Kinds of item.
 const (
-	ItemMessage   Kind = iota + 1 // Message is set: a request, response, opaque bytes or a notice
+	ItemMessage   Kind = iota + 1 // Message is set: of any kind
 	ItemExchange                  // Exchange is set: both halves are complete, or will never be
 	ItemData                      // Data is set; only with Options.Data
 	ItemHandshake                 // Handshake is set
@@ -43,7 +43,10 @@ type Item struct {
 	Conn *Conn  // nil for ItemSession, ItemEnd and an ItemDrop that concerns no connection
 	Dir  decode.Dir
 
-	Message   *decode.Message
+	Message *decode.Message
+	// Request, with a Message of Kind Inner or that is Continued, is the request of
+	// its exchange; nil if that was not seen, or is still being sent.
+	Request   *decode.Message
 	Exchange  *Exchange
 	Data      *Data
 	Handshake *format.Handshake
@@ -61,9 +64,38 @@ type Exchange struct {
 	Conn     *Conn // as known at its end
 	Request  *decode.Message
 	Response *decode.Message
+	Inner    *Inner // nil if the exchange had no messages of Kind Inner
 	// Pending: there is no response because the recording ended before the
 	// connection did, not because none was sent.
 	Pending bool
+}
+
+// Inner is what happened inside an exchange: the messages of a WebSocket, of a
+// gRPC call, of an event stream.
+type Inner struct {
+	Proto          string            // of the first message
+	Client, Server Tally             // by who sent them
+	End            int64             // when the last one ended, in event time
+	List           []*decode.Message // in order; empty unless somebody collected them
+	Cut            bool              // List or a body in it is not all there was
+}
+
+// Tally counts messages.
+type Tally struct {
+	Count uint64
+	Size  uint64 // of payloads, decoded
+	Wire  uint64 // with framing, as sent
+}
+
+// count adds a message.
+func (in *Inner) count(m *decode.Message, client bool) {
+	t := &in.Server
+	if client {
+		t = &in.Client
+	}
+	t.Count++
+	t.Size, t.Wire = addSat(t.Size, m.Body.Size), addSat(t.Wire, m.Wire)
+	in.End = max(in.End, m.End.Time)
 }
 
 // Data is a piece of a plaintext stream whose client and server sides are known

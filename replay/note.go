@@ -3,6 +3,7 @@ package replay
 import (
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/NoFear0411/spliff/decode"
 	"github.com/NoFear0411/spliff/format"
@@ -54,12 +55,12 @@ func (e *Engine) pushSession(ev *format.Event) error {
 	if e.openSec {
 		e.unclosed = true
 	}
-	e.openSec = true
+	e.openSec, e.sum.Next = true, 0
 	// The next file of the same session: everything goes on.
 	if ev.Flags&format.FlagRepeat != 0 && e.sum.Sections > 0 && s.UUID == e.uuid {
 		return nil
 	}
-	e.uuid = s.UUID
+	e.uuid, e.joined = s.UUID, ev.Flags&format.FlagRepeat != 0
 	// Connections of the section before end at its last event, not in this one's clock.
 	now := e.now
 	e.now = e.last
@@ -105,6 +106,10 @@ func (e *Engine) pushNote(ev *format.Event) error {
 		if err != nil {
 			return fmt.Errorf("parse drop: %w", err)
 		}
+		if d.Cause == format.DropEdited {
+			e.pushEdited(ev, &d)
+			return nil
+		}
 		it.Kind, it.Drop = ItemDrop, &d
 		e.sum.Drops++
 	case format.TypeEnd:
@@ -112,7 +117,7 @@ func (e *Engine) pushNote(ev *format.Event) error {
 		if err != nil {
 			return fmt.Errorf("parse end: %w", err)
 		}
-		e.openSec = false
+		e.openSec, e.sum.Next = false, t.Next
 		if t.Next != 0 {
 			return nil // the end of a file, not of the session
 		}
@@ -130,6 +135,38 @@ func (e *Engine) pushNote(ev *format.Event) error {
 	}
 	e.add(o, nil)
 	return nil
+}
+
+// pushEdited takes bytes out of their stream that were recorded and left out
+// later. It is known where they were, and when, so the gap is not held against the
+// bytes behind it, and what they ended ends in time.
+func (e *Engine) pushEdited(ev *format.Event, d *format.Drop) {
+	e.sum.Edited = addSat(e.sum.Edited, d.Bytes)
+	dir, ok := dirOf(ev.Dir)
+	if !ok || ev.Conn == 0 || d.Bytes > math.MaxUint64-d.Offset {
+		return
+	}
+	f := e.table.conns[ev.Conn]
+	if f == nil {
+		if p, ok := e.table.past[ev.Conn]; ok && !p.evicted {
+			return
+		}
+		f = e.open(ev, format.Conn{MidStream: true})
+	}
+	e.table.touch(f, e.now)
+	e.refresh(f, ev.Probe)
+	end := d.Offset + d.Bytes
+	if f.joined && f.next[dir] == 0 {
+		f.next[dir], f.state.start[dir] = d.Offset, d.Offset
+	}
+	if d.Offset > f.next[dir] {
+		e.gap(f, dir, d.Offset-f.next[dir])
+		f.next[dir] = d.Offset
+	}
+	if n := end - min(f.next[dir], end); n > 0 {
+		f.next[dir] = end
+		e.add(op{kind: opGap, flow: f.state, conn: f.snap, dir: dir, off: n}, nil)
+	}
 }
 
 // add stamps an op with the event being pushed and hands it to the pool.

@@ -10,7 +10,7 @@ const (
 	// batchOps and batchBytes end a batch. They trade latency, which Flush
 	// bounds, for the cost of handing a batch over.
 	batchOps   = 2048
-	batchBytes = 1 << 20
+	batchBytes = 128 << 10
 	// keepArena is the largest arena kept for reuse: one 16 MiB event must not
 	// be paid for ever after.
 	keepArena = 4 << 20
@@ -24,6 +24,8 @@ const (
 	opHint
 	opEnd
 	opNote
+	opShed
+	opExpire
 )
 
 // op is one step for one connection, or an item that concerns none (flow nil).

@@ -20,7 +20,10 @@ type flow struct {
 	snap       *Conn     // immutable; replaced when something changes
 	next       [2]uint64 // stream offset expected next, by decode.Dir
 	guessed    bool      // no CONN event described it
+	joined     bool      // it began in a file of the session that is not there
 	state      *flowState
+	last       int64 // wall time of its last bytes
+	isIdle     bool  // its decoder was told
 	prev, succ *flow // recency, oldest first
 }
 
@@ -40,7 +43,8 @@ type table struct {
 	past   map[uint32]past
 	pastQ  []uint32 // ids of past, a ring once full
 	pastAt int
-	root   flow // sentinel of the recency list
+	root   flow  // sentinel of the recency list
+	awake  *flow // the oldest in it that is not idle; the sentinel if there is none
 }
 
 // reset forgets everything: ids are unique within a section only.
@@ -49,10 +53,11 @@ func (t *table) reset() {
 		conns: map[uint32]*flow{}, byPID: map[uint32]map[uint32]*flow{},
 		procs: map[uint32]*Proc{}, past: map[uint32]past{},
 	}
-	t.root.prev, t.root.succ = &t.root, &t.root
+	t.root.prev, t.root.succ, t.awake = &t.root, &t.root, &t.root
 }
 
-func (t *table) insert(f *flow) {
+func (t *table) insert(f *flow, now int64) {
+	f.last = now
 	t.conns[f.snap.ID] = f
 	t.index(f)
 	t.link(f)
@@ -101,19 +106,39 @@ func (t *table) link(f *flow) {
 	last := t.root.prev
 	f.prev, f.succ = last, &t.root
 	last.succ, t.root.prev = f, f
+	f.isIdle = false
+	if t.awake == &t.root {
+		t.awake = f
+	}
 }
 
 func (t *table) unlink(f *flow) {
+	if t.awake == f {
+		t.awake = f.succ
+	}
 	f.prev.succ, f.succ.prev = f.succ, f.prev
 	f.prev, f.succ = nil, nil
 }
 
-func (t *table) touch(f *flow) {
-	if t.root.prev != f {
+func (t *table) touch(f *flow, now int64) {
+	f.last = now
+	if t.root.prev != f || f.isIdle {
 		t.unlink(f)
 		t.link(f)
 	}
 }
+
+// fresh is the connection that was silent longest of those that are not idle, nil
+// if there is none. All before it in the list are idle, none behind it is.
+func (t *table) fresh() *flow {
+	if t.awake == &t.root {
+		return nil
+	}
+	return t.awake
+}
+
+// expired marks the one that fresh returned as idle.
+func (t *table) expired(f *flow) { f.isIdle, t.awake = true, f.succ }
 
 // oldest is the connection that was silent longest. The table must not be empty.
 func (t *table) oldest() *flow { return t.root.succ }

@@ -30,10 +30,10 @@ func newTable() *table {
 func TestTableRecency(t *testing.T) {
 	tab := newTable()
 	for id := uint32(1); id <= 4; id++ {
-		tab.insert(testFlow(id, 7))
+		tab.insert(testFlow(id, 7), 0)
 	}
-	tab.touch(tab.conns[1])
-	tab.touch(tab.conns[1]) // already the newest
+	tab.touch(tab.conns[1], 0)
+	tab.touch(tab.conns[1], 0) // already the newest
 	tab.remove(tab.conns[3])
 	var got []uint32
 	for len(tab.conns) > 0 {
@@ -52,9 +52,9 @@ func TestTableRecency(t *testing.T) {
 func TestTableOfProcess(t *testing.T) {
 	tab := newTable()
 	for _, id := range []uint32{9, 3, 5} {
-		tab.insert(testFlow(id, 7))
+		tab.insert(testFlow(id, 7), 0)
 	}
-	tab.insert(testFlow(4, 8))
+	tab.insert(testFlow(4, 8), 0)
 	tab.setPID(tab.conns[5], 8)
 	if d := cmp.Diff([]uint32{3, 9}, ids(tab.ofPID(7))); d != "" {
 		t.Errorf("process 7 (-want +got):\n%s", d)

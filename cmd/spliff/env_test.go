@@ -242,3 +242,21 @@ func TestListOnTerminal(t *testing.T) {
 		t.Errorf("the table holds tabs:\n%s", te.out.String())
 	}
 }
+
+// TestOneLine: joined errors are told apart by what they are, not by newlines.
+func TestOneLine(t *testing.T) {
+	odd := errors.New("open a\nb.spl: no")
+	tests := []struct {
+		err  error
+		want string
+	}{
+		{odd, "open a\nb.spl: no"},
+		{errors.Join(odd, errors.New("close"), odd), "close; open a\nb.spl: no"},
+		{errors.Join(errors.Join(odd), fmt.Errorf("%w, %w", odd, odd)), "open a\nb.spl: no; open a\nb.spl: no, open a\nb.spl: no"},
+	}
+	for _, tt := range tests {
+		if got := oneLine(tt.err); got != tt.want {
+			t.Errorf("%q: got %q, want %q", tt.err, got, tt.want)
+		}
+	}
+}

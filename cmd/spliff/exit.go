@@ -80,12 +80,30 @@ func verdict(err error) (code int, line string) {
 	return code, line
 }
 
-// oneLine joins the lines of a joined error, each once: the write that failed
+// oneLine joins the parts of a joined error, each once: the write that failed
 // and the close after it often say the same.
 func oneLine(err error) string {
-	lines := strings.Split(err.Error(), "\n")
+	lines := parts(err)
 	slices.Sort(lines)
 	return strings.Join(slices.Compact(lines), "; ")
+}
+
+// parts returns the texts of what was joined to err. A newline proves nothing: a
+// file name may hold one.
+func parts(err error) []string {
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return []string{err.Error()}
+	}
+	var list, texts []string
+	for _, e := range joined.Unwrap() {
+		texts = append(texts, e.Error())
+		list = append(list, parts(e)...)
+	}
+	if strings.Join(texts, "\n") != err.Error() {
+		return []string{err.Error()} // more than joined
+	}
+	return list
 }
 
 // advice says what the user can do about err, "" if there is nothing to add.

@@ -52,7 +52,7 @@ func newExportCmd(e *env) *cobra.Command {
 	o.inputFlags.register(cmd.Flags())
 	cmd.Flags().StringVarP(&o.format, "format", "f", "", "`FORMAT` to write: pcapng, json or events")
 	cmd.Flags().StringVarP(&o.out, "output", "o", stdio, "`FILE` to write, - for stdout")
-	cmd.Flags().BoolVar(&o.force, "force", false, "replace an existing file")
+	cmd.Flags().BoolVar(&o.force, "force", false, "replace an existing file; not a .part that a killed run left")
 	return cmd
 }
 
@@ -74,6 +74,9 @@ func runExport(ctx context.Context, e *env, name string, o *exportOptions) error
 		return usagef("no format given: use -f pcapng, -f json or -f events")
 	default:
 		return usagef("unknown format %q: use pcapng, json or events", o.format)
+	}
+	if encryptedName(o.out) {
+		return usagef("%s would not be encrypted: give a name without .age, or -o - and pipe it to age", o.out)
 	}
 	if sameFile(name, o.out) {
 		return usagef("%s is both the session and the output: it would be lost", name)
@@ -104,7 +107,8 @@ func runExport(ctx context.Context, e *env, name string, o *exportOptions) error
 // sink returns the writer of the chosen format.
 func (o *exportOptions) sink(out *output) export.Sink {
 	if o.format == "json" {
-		return export.Decoded(export.NewJSON(out, export.JSONOptions{}), replay.ItemExchange, int(o.maxBody))
+		lines := export.Decoded(export.NewJSON(out, export.JSONOptions{}), replay.ItemExchange, int(o.maxBody))
+		return export.Collected(lines, export.CollectLimits{})
 	}
 	return pcapng.New(out, pcapng.Options{})
 }

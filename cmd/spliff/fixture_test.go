@@ -157,12 +157,31 @@ func session(t testing.TB, kind string) []byte {
 		f.shop()
 		b := f.bytes(true)
 		return b[:len(b)-7]
+	case "headonly":
+		b := f.bytes(true)
+		return b[:8+binary.LittleEndian.Uint32(b[4:])+9]
 	case "struck":
 		return struck(t)
 	case "twice":
 		f.shop()
 		b := f.bytes(true)
 		return append(b[:len(b):len(b)], b...)
+	case "nofooter":
+		f.shop()
+		b := f.bytes(true)
+		return b[:bytes.Index(b, []byte("SPLI"))-8]
+	case "argcanary":
+		proc := format.Proc{PID: 4242, Comm: "curl", Exe: "/usr/bin/curl", Args: []string{"curl", "-d", "secret=canary"}}
+		f.event(format.Event{Type: format.TypeProc, Payload: proc.AppendTo(nil)})
+		f.shop()
+	case "canary":
+		f.conn("http/1.1")
+		f.exchange("POST /v1/login?who=me HTTP/1.1\r\nHost: shop.example\r\nTransfer-Encoding: chunked\r\n\r\n9;ext\r\ncanary in\r\n8\r\n request\r\n0\r\n\r\n",
+			"HTTP/1.1 200 OK\r\nContent-Length: 18\r\n\r\ncanary in response")
+		f.exchange("GET /v1/next HTTP/1.1\r\nHost: shop.example\r\n\r\n", "HTTP/1.1 204 No Content\r\n\r\n")
+		f.endConn()
+	case "member0", "member1", "member2":
+		return member(t, int(kind[len(kind)-1]-'0'))
 	default:
 		t.Fatalf("no kind of session called %q", kind)
 	}
@@ -181,6 +200,42 @@ func struck(t testing.TB) []byte {
 	b := f.bytes(true)
 	b[len(b)/2] ^= 0x40
 	return b
+}
+
+// member returns file n of a session in three.
+func member(t testing.TB, n int) []byte {
+	m := &memberFiles{}
+	first, _ := m.Next()
+	info := fixtureInfo()
+	info.UUID = [16]byte{7, 15: 9}
+	f := newFixture(t)
+	w, err := format.NewWriter(first, info, format.WriterOptions{Files: m, ChunkBytes: 4096})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.out, f.seq = w, 0
+	proc := format.Proc{PID: 4242, Comm: "curl"}
+	f.event(format.Event{Type: format.TypeProc, Payload: proc.AppendTo(nil)})
+	for range 3 {
+		f.shop()
+		if err := w.Flush(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f.bytes(true)
+	if len(m.files) != 3 {
+		t.Fatalf("%d files", len(m.files))
+	}
+	return m.files[n].Bytes()
+}
+
+// memberFiles goes on in the next file after each chunk, up to three.
+type memberFiles struct{ files []*bytes.Buffer }
+
+func (m *memberFiles) Full(int64) bool { return len(m.files) < 3 }
+func (m *memberFiles) Next() (io.Writer, error) {
+	m.files = append(m.files, &bytes.Buffer{})
+	return m.files[len(m.files)-1], nil
 }
 
 // fromFuture raises the major version of the file header and makes its

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +13,7 @@ import (
 
 	"github.com/NoFear0411/spliff/format"
 	"github.com/NoFear0411/spliff/format/eventjson"
+	"github.com/NoFear0411/spliff/format/sealed"
 )
 
 const importLong = `Make a session of text, or of the raw bytes of a connection.
@@ -40,14 +43,14 @@ The first may be missing, and so may each address and alpn in it. ts is in
 nanoseconds since 1970 and counts until the next. data is base64, gap the number
 of bytes that are missing, end is fin or rst. Offsets and all else is made.
 
-An existing file is kept unless --force is given.
+An existing file is kept unless --force is given. With --encrypt-to the session is
+encrypted and its name ends in .age, as record does it.
 `
 
 // importOptions are the flags of import.
 type importOptions struct {
-	format, out string
-	alpn        string
-	force       bool
+	copyFlags
+	format, alpn string
 }
 
 // newImportCmd returns "spliff import".
@@ -64,9 +67,8 @@ func newImportCmd(e *env) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVarP(&o.format, "format", "f", "", "`FORMAT` to read: events or raw")
-	cmd.Flags().StringVarP(&o.out, "output", "o", "", "session `FILE` to write, - for stdout")
 	cmd.Flags().StringVar(&o.alpn, "alpn", "", "raw: the `PROTOCOL` that TLS agreed upon, such as h2")
-	cmd.Flags().BoolVar(&o.force, "force", false, "replace an existing file")
+	o.copyFlags.register(cmd.Flags())
 	return cmd
 }
 
@@ -92,18 +94,12 @@ func (o *importOptions) check(e *env, args []string) error {
 	default:
 		return usagef("unknown format %q: use events or raw", o.format)
 	}
-	if o.out == "" {
-		return usagef("no output given: use -o FILE.spl, or -o - for stdout")
-	}
 	for _, name := range args {
 		if name == stdio && e.terminal(e.stdin) {
 			return usagef("standard input is a terminal: name a file, or pipe it in")
 		}
-		if sameFile(name, o.out) {
-			return usagef("%s is both input and output: it would be lost", name)
-		}
 	}
-	return e.refuseTerminal("a session", o.out)
+	return o.copyFlags.check(e, args...)
 }
 
 func runImport(ctx context.Context, e *env, args []string, o *importOptions) error {
@@ -124,7 +120,14 @@ func runImport(ctx context.Context, e *env, args []string, o *importOptions) err
 		defer f.Close()
 		in[i] = f
 	}
-	out, err := e.createOutput(o.out, o.force)
+	if o.format == "events" {
+		text, err := notYetSession(in[0])
+		if err != nil {
+			return located(args[0], err)
+		}
+		in[0] = text
+	}
+	out, err := o.create(e)
 	if err != nil {
 		return err
 	}
@@ -140,6 +143,21 @@ func runImport(ctx context.Context, e *env, args []string, o *importOptions) err
 		return located(args[0], err)
 	}
 	return out.finish()
+}
+
+// notYetSession returns what r gives, unless that is a session.
+func notYetSession(r io.Reader) (io.Reader, error) {
+	b := bufio.NewReader(r)
+	// An error shows again to whoever reads on.
+	intro, _ := b.Peek(sealed.IntroLen)
+	switch {
+	case sealed.Is(intro):
+		return nil, errors.New("it is a session already, encrypted, or another file that age made")
+	case len(intro) >= 4 && string(intro[1:4]) == "\x2a\x4d\x18", bytes.HasPrefix(intro, []byte("\x28\xb5\x2f\xfd")):
+		// A frame of zstd, to be skipped or not: no text begins so.
+		return nil, errors.New("it is a session already, or compressed by zstd: try spliff info")
+	}
+	return b, nil
 }
 
 // located puts the name of the text before what is wrong with it, as compilers

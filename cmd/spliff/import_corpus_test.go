@@ -74,8 +74,9 @@ func runQuiet(t *testing.T, args ...string) (code int, stdout, stderr string) {
 func direct(t *testing.T, name string) (string, replay.Summary) {
 	t.Helper()
 	var out bytes.Buffer
-	sink := export.Decoded(export.NewJSON(&out, export.JSONOptions{}), replay.ItemExchange, defaultBody)
-	e := replay.New(replay.Options{Limits: decode.Limits{Body: defaultBody}}, sink.Item)
+	lines := export.Decoded(export.NewJSON(&out, export.JSONOptions{}), replay.ItemExchange, defaultBody)
+	sink := export.Collected(lines, export.CollectLimits{})
+	e := replay.New(replay.Options{Limits: decode.Limits{Body: defaultBody, Hash: true}}, sink.Item)
 	var seq, now uint64
 	push := func(ev format.Event) {
 		ev.Seq, ev.Time = seq, now

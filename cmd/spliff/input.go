@@ -45,7 +45,7 @@ func (f *inputFlags) open(e *env, name string, out *output) (*input, error) {
 	r, err := format.NewReader(src.r, format.ReaderOptions{})
 	if err != nil {
 		in.close()
-		return nil, fmt.Errorf("open %s: %w", in.name, err)
+		return nil, src.why(err)
 	}
 	in.r = r
 	return in, nil
@@ -101,6 +101,9 @@ func (in *input) verdict(e *env, sum replay.Summary, toEnd bool) error {
 	if toEnd && !sum.Closed {
 		e.say("spliff: %s: the recording was not closed in order: it is still running, was killed, or the file is cut", in.name)
 	}
+	if toEnd && sum.Next != 0 {
+		e.say("spliff: %s: the session goes on in its file %d", in.name, sum.Next)
+	}
 	if len(broken) > 0 || len(damage) > 0 || toEnd && !sum.Closed {
 		return exitError{code: exitDamaged}
 	}
@@ -147,11 +150,13 @@ func losses(sum replay.Summary) []string {
 		}
 	}
 	add(sum.Gaps, "%s missing in %s, marked where they are", count(sum.LostBytes, "byte"), count(sum.Gaps, "gap"))
+	add(sum.Edited, "%s were left out on purpose when the session was edited", count(sum.Edited, "byte"))
 	if sum.Gaps == 0 {
 		add(sum.Drops, "the recorder counted %s of something it could not record (replay shows them)", count(sum.Drops, "loss"))
 	}
 	add(sum.Late, "%s came after the end of their connection and were not decoded", count(sum.Late, "byte"))
 	add(sum.Overlap, "%s came twice and are shown once", count(sum.Overlap, "byte"))
+	add(sum.Shed, "bodies of %s were dropped before their end, as too many were kept at once (--max-bodies)", count(sum.Shed, "connection"))
 	add(sum.Malformed, "%s could not be understood", count(sum.Malformed, "event"))
 	add(sum.Evicted, "%s open at once were too many to follow; the oldest are cut", count(sum.Evicted, "connection"))
 	return said

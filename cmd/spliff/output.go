@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 )
@@ -19,9 +20,10 @@ const partSuffix = ".part"
 // complete under its own name or not there at all.
 type output struct {
 	*bufio.Writer
-	file  *os.File // nil for stdout
-	path  string   // where the file is now
-	final string   // where keep puts it
+	file  *os.File       // nil for stdout
+	seal  io.WriteCloser // between Writer and file or stdout, nil if it is not encrypted
+	path  string         // where the file is now
+	final string         // where keep puts it
 	force bool
 	kept  bool
 }
@@ -84,6 +86,11 @@ func (o *output) keep() error {
 func (o *output) finish() error {
 	if err := o.Flush(); err != nil {
 		return err
+	}
+	if o.seal != nil {
+		if err := o.seal.Close(); err != nil {
+			return err
+		}
 	}
 	if o.file == nil {
 		return nil

@@ -3,6 +3,7 @@ package main
 import (
 	"io"
 	"runtime"
+	"time"
 
 	"github.com/spf13/pflag"
 
@@ -17,20 +18,24 @@ const maxWorkers = 256
 // defaultBody is how much of a body is kept for printing and exporting.
 const defaultBody = 32 << 20
 
-// engineFlags say how to decode. No value of them but maxBody may change one
-// byte of the output.
+// engineFlags say how to decode. The number of workers never changes the output;
+// the limits may, and say so in it where they do.
 type engineFlags struct {
 	threads     int
 	noThreading bool
 	maxBody     sizeValue
+	maxBodies   sizeValue
+	idle        time.Duration
 }
 
 // register adds the flags, with their defaults, to fs.
 func (f *engineFlags) register(fs *pflag.FlagSet) {
-	f.maxBody = defaultBody
+	f.maxBody, f.maxBodies = defaultBody, replay.DefaultBudget
 	fs.IntVarP(&f.threads, "threads", "t", -1, "decode with `N` workers; 0 is none, -1 one per CPU; never changes the output")
 	fs.BoolVar(&f.noThreading, "no-threading", false, "same as -t 0")
 	fs.Var(&f.maxBody, "max-body", "keep at most this much of one body, as sent and decoded")
+	fs.Var(&f.maxBodies, "max-bodies", "keep at most this much of all bodies that are not complete, together")
+	fs.DurationVar(&f.idle, "idle", time.Duration(decode.DefaultIdle), "give up a stream or request on which nothing came for this long; 0 never does")
 }
 
 // workers returns the number of decoder workers.
@@ -56,11 +61,19 @@ func (f *engineFlags) options(bodies bool) (replay.Options, error) {
 	limits := decode.Limits{Body: -1}
 	if bodies {
 		limits.Body = int(f.maxBody) // content codings are removed by export.Decoded
+		limits.Hash = true
+	}
+	if limits.Idle = int64(f.idle); limits.Idle <= 0 {
+		limits.Idle = -1 // 0 would mean the default
 	}
 	if limits.Body == 0 {
 		limits.Body = -1 // 0 would mean the default
 	}
-	return replay.Options{Workers: n, Limits: limits}, err
+	budget := int(f.maxBodies)
+	if budget == 0 {
+		budget = 1 // as good as none; 0 would mean the default
+	}
+	return replay.Options{Workers: n, Limits: limits, Budget: budget}, err
 }
 
 // colourFlags say whether to colour.
@@ -106,7 +119,11 @@ func (f *textFlags) register(fs *pflag.FlagSet) {
 }
 
 // engine returns the engine's options for this output.
-func (f *textFlags) engine() (replay.Options, error) { return f.options(f.bodies || f.hex) }
+func (f *textFlags) engine() (replay.Options, error) {
+	o, err := f.options(f.bodies || f.hex)
+	o.Limits.Hash = false // it prints none
+	return o, err
+}
 
 // printer returns the sink that prints messages to w.
 func (f *textFlags) printer(w io.Writer, o export.TextOptions) export.Sink {
@@ -127,5 +144,6 @@ func (f *textFlags) text(e *env) (export.TextOptions, error) {
 		Handshakes: f.handshakes,
 		Color:      colour,
 		ASCII:      e.ascii(),
+		Pretty:     e.terminal(e.stdout),
 	}, err
 }

@@ -27,6 +27,8 @@ holds secrets in the clear: its file is readable by its owner only.
 
 With --rotate, a.spl becomes a-000000.spl, a-000001.spl and so on, each complete
 alone and called .part until it is complete. 5m is five minutes, 5M five MiB.
+--force deletes all files of an earlier recording of that name. With -o FILE and
+--print, the recording goes on when the reader of the text goes away.
 
   sudo spliff record -o a.spl --rotate 100MiB --rotate 1h --keep 24
 
@@ -134,9 +136,9 @@ func runRecord(ctx context.Context, e *env, o *recordOptions) error {
 	status := startStatus(e, o, rec, sink.stats)
 	err = rec.Run(ctx, sink)
 	status.stop()
-	err = errors.Join(ignoreEnd(ctx, err), sink.close(endReason(ctx), rec.Stats()))
+	err = errors.Join(ignoreEnd(ctx, err), sink.close(endReason(ctx, err), rec.Stats()))
 	if !o.quiet {
-		o.report(e, rec, sink, err)
+		o.report(ctx, e, rec, sink, err)
 	}
 	return err
 }

@@ -23,21 +23,19 @@ type fileFlags struct {
 	keep          int
 	maxSize       fileSize
 	sync          string
-	encryptTo     []string
-	recipients    []string // files of them
+	recipientFlags
 }
 
 // register adds the flags to fs.
 func (f *fileFlags) register(fs *pflag.FlagSet) {
 	fs.StringVarP(&f.out, "output", "o", "", "session `FILE` to write, - for stdout")
-	fs.BoolVar(&f.force, "force", false, "replace an existing file")
+	fs.BoolVar(&f.force, "force", false, "replace an existing file, with --rotate all files of that name; not a .part that a killed run left")
 	fs.BoolVar(&f.append, "append", false, "add to the end of an existing session")
 	fs.Var(&f.rotate, "rotate", "go on in a new file at this size or after this time (repeatable: both)")
 	fs.IntVar(&f.keep, "keep", 0, "with --rotate: keep the newest `N` files, delete older ones")
-	fs.Var(&f.maxSize, "max-size", "end the recording when this much has been written, in all files")
+	fs.Var(&f.maxSize, "max-size", "end the recording when about this much has been written, in all files")
 	fs.StringVar(&f.sync, "sync", disk.SyncInterval.String(), "make it survive a power failure: `POLICY` none, interval (each second) or chunk (each write)")
-	fs.StringArrayVar(&f.encryptTo, "encrypt-to", nil, "encrypt to this `RECIPIENT`: age1… or an SSH public key (repeatable)")
-	fs.StringArrayVar(&f.recipients, "recipients-file", nil, "encrypt to the recipients in this `FILE` (repeatable)")
+	f.recipientFlags.register(fs)
 }
 
 // check refuses flags that contradict each other. changed tells whether a flag was
@@ -68,7 +66,10 @@ func (f *fileFlags) check(changed func(string) bool) error {
 	if err := f.checkAppend(); err != nil {
 		return err
 	}
-	return f.checkName(toFile)
+	if !toFile {
+		return nil
+	}
+	return f.checkName(f.out)
 }
 
 func (f *fileFlags) checkAppend() error {
@@ -85,24 +86,6 @@ func (f *fileFlags) checkAppend() error {
 	}
 	return nil
 }
-
-// checkName holds names to what they promise: what ends in .age is encrypted, and
-// only that. Nothing is written under a name that was not given.
-func (f *fileFlags) checkName(toFile bool) error {
-	switch {
-	case !toFile:
-		return nil
-	case f.encrypted() && !encryptedName(f.out):
-		return usagef("the name of an encrypted session ends in .age: give -o %s.age", f.out)
-	case !f.encrypted() && encryptedName(f.out):
-		return usagef("%s would not be encrypted: give --encrypt-to, or a name without .age", f.out)
-	}
-	return nil
-}
-
-func encryptedName(name string) bool { return strings.HasSuffix(name, ".age") }
-
-func (f *fileFlags) encrypted() bool { return len(f.encryptTo)+len(f.recipients) > 0 }
 
 // open makes the place of the session, nil if none is written. What cannot be
 // encrypted to is an error here, before anything is attached or made.
@@ -144,6 +127,7 @@ func (f *fileFlags) writer(store *disk.Store) format.WriterOptions {
 	// One compressor beside the goroutine that drains the kernel: the two together
 	// must not take the recorded programs' CPUs.
 	o := format.WriterOptions{Workers: 1, QueueBytes: queueBytes, NoSeekTable: f.append}
+	o.ChunkBytes = f.chunkBytes()
 	if f.rotate.set() {
 		o.Files = store
 	}
@@ -153,34 +137,26 @@ func (f *fileFlags) writer(store *disk.Store) format.WriterOptions {
 	return o
 }
 
-// keys reads the recipients.
-func (f *fileFlags) keys() ([]sealed.Recipient, error) {
-	var keys []sealed.Recipient
-	for _, s := range f.encryptTo {
-		key, err := sealed.ParseRecipient(s)
-		if err != nil {
-			return nil, usagef("--encrypt-to: %w", err)
-		}
-		keys = append(keys, key)
-	}
-	for _, name := range f.recipients {
-		file, err := os.Open(name)
-		if err != nil {
-			return nil, err
-		}
-		more, err := sealed.ParseRecipients(file)
-		file.Close()
-		if err != nil {
-			return nil, fmt.Errorf("read recipients %s: %w", name, err)
-		}
-		keys = append(keys, more...)
-	}
-	if len(keys) > 0 {
-		if err := sealed.Check(keys); err != nil {
-			return nil, usagef("%w", err)
+// Bounds of chunks that are made smaller to fit: below, each would cost more than
+// it is worth; above is what a writer takes by itself.
+const (
+	minFitted = 16 << 10
+	maxFitted = 1 << 20
+)
+
+// chunkBytes returns the size of chunks: an eighth of a bound of files, because a
+// file misses its bound by up to a chunk. 0 leaves it to the writer.
+func (f *fileFlags) chunkBytes() int {
+	n := int64(8 * maxFitted)
+	for _, bound := range []fileSize{f.rotate.size, f.maxSize} {
+		if bound > 0 {
+			n = min(n, int64(bound))
 		}
 	}
-	return keys, nil
+	if n == 8*maxFitted {
+		return 0
+	}
+	return int(max(n/8, minFitted))
 }
 
 // appendSession opens name for one more section, if it is a session in order: what
@@ -215,7 +191,7 @@ func inOrder(name string) error {
 	case s.Whole():
 		return errors.New("it was compressed by another program: nothing can be added to it")
 	case len(s.Damage()) > 0:
-		return fmt.Errorf("the session is damaged, nothing is added to it: %s", s.Damage()[0])
+		return fmt.Errorf("the session is damaged, nothing is added to it: %s; add to what spliff recover makes of it", s.Damage()[0])
 	}
 	return nil
 }
@@ -238,8 +214,11 @@ func (v *rotateValue) set() bool { return v.size > 0 || v.age > 0 }
 // durations; "5M" is a size.
 func (v *rotateValue) Set(s string) error {
 	if d, err := time.ParseDuration(s); err == nil && s != "0" {
-		if d < minRotateAge {
+		switch {
+		case d < minRotateAge:
 			return fmt.Errorf("%s is too short: at least %s", s, minRotateAge)
+		case v.age > 0:
+			return fmt.Errorf("%s and %s are two durations: give one, and a size if wanted", v.age, d)
 		}
 		v.age = d
 		return nil
@@ -250,6 +229,8 @@ func (v *rotateValue) Set(s string) error {
 		return fmt.Errorf("neither a size nor a duration: %q (examples: 100MiB, 1h)", s)
 	case n < minRotate:
 		return fmt.Errorf("%s is too small: at least 64KiB", s)
+	case v.size > 0:
+		return fmt.Errorf("%s and %s are two sizes: give one, and a duration if wanted", &v.size, s)
 	}
 	v.size = fileSize(n)
 	return nil

@@ -195,6 +195,8 @@ func TestRotateValue(t *testing.T) {
 		{[]string{"5M"}, "5MiB", ""},
 		{[]string{"1g", "1h30m"}, "1GiB 1h30m0s", ""},
 		{[]string{"1000000000001"}, "1000000000001", ""},
+		{[]string{"1g", "2g"}, "", "two sizes"},
+		{[]string{"1h", "1g", "2h"}, "", "two durations"},
 		{[]string{"10ms"}, "", "too short"},
 		{[]string{"-5m"}, "", "too short"},
 		{[]string{"10k"}, "", "too small"},

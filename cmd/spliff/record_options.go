@@ -150,8 +150,12 @@ func signalName(s os.Signal) string {
 	return "interrupted"
 }
 
-// endReason says why the recording ended, for the END event.
-func endReason(ctx context.Context) string {
+// endReason says why the recording ended, for the END event. err is what it ended
+// with.
+func endReason(ctx context.Context, err error) string {
+	if ignoreEnd(ctx, err) != nil {
+		return "error"
+	}
 	if cause := context.Cause(ctx); cause != nil {
 		return cause.Error()
 	}

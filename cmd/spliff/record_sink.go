@@ -110,12 +110,31 @@ func (s *recordSink) Event(ev *format.Event) error {
 	if !s.begun && ev.Type != format.TypeSession {
 		// The writer makes a SESSION event where there is none; so must we.
 		first := format.Event{Type: format.TypeSession, Time: s.info.Mono, Payload: s.info.AppendTo(nil)}
-		if err := s.engine.Push(&first); err != nil {
+		if err := s.printed(s.engine.Push(&first)); err != nil || s.engine == nil {
 			return err
 		}
 	}
 	s.begun = true
-	return s.engine.Push(ev)
+	return s.printed(s.engine.Push(ev))
+}
+
+// printed returns what went wrong with printing. When the reader of the text goes
+// away, the session is still wanted: then nothing more is printed, and that is said.
+func (s *recordSink) printed(err error) error {
+	if s.store == nil || !brokenPipe(err) {
+		return err
+	}
+	s.hush()
+	s.e.say("spliff: record: the reader of the text went away: the recording goes on without printing")
+	return nil
+}
+
+// hush ends the printing.
+func (s *recordSink) hush() {
+	if s.engine != nil {
+		_, _ = s.engine.Close() // it owns goroutines
+		s.engine, s.text, s.screen = nil, nil, nil
+	}
 }
 
 // Busy implements [record.Patient]: the writer is behind, and what waits in the
@@ -164,20 +183,29 @@ func (s *recordSink) write(ev *format.Event) error {
 	if !s.open {
 		s.open, s.since = true, s.e.now()
 	}
-	return s.w.Append(ev)
+	if err := s.w.Append(ev); err != nil {
+		return err
+	}
+	s.measure()
+	return nil
+}
+
+// measure ends the recording when enough has been written.
+func (s *recordSink) measure() {
+	if s.limit > 0 && s.store.Stored() >= s.limit {
+		s.full()
+	}
 }
 
 // Flush implements [record.Sink]: what came is shown at once, and is in the file
 // when its chunk is old enough.
 func (s *recordSink) Flush() error {
 	if s.engine != nil {
-		if err := errors.Join(s.engine.Flush(), s.screen.Flush()); err != nil {
+		if err := s.printed(errors.Join(s.engine.Flush(), s.screen.Flush())); err != nil {
 			return err
 		}
 	}
-	if s.limit > 0 && s.store.Stored() >= s.limit {
-		s.full()
-	}
+	s.measure()
 	if s.open && (s.eager || s.e.now().Sub(s.since) >= flushAfter) {
 		s.open = false
 		return s.w.Flush()
@@ -209,7 +237,7 @@ func (s *recordSink) close(reason string, st record.Stats) error {
 	}
 	if s.engine != nil {
 		_, err := s.engine.Close()
-		errs = append(errs, err, s.text.Close(), s.screen.Flush())
+		errs = append(errs, s.printed(errors.Join(err, s.text.Close(), s.screen.Flush())))
 	}
 	return errors.Join(errs...)
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"maps"
@@ -10,7 +11,6 @@ import (
 	"time"
 
 	"github.com/NoFear0411/spliff/format"
-	"github.com/NoFear0411/spliff/format/disk"
 	"github.com/NoFear0411/spliff/record"
 )
 
@@ -103,12 +103,14 @@ func statusLine(st record.Stats, d time.Duration) string {
 
 // report says on stderr what was recorded, what was lost, and what to type next.
 // After a failure nothing is claimed of what the file holds.
-func (o *recordOptions) report(e *env, rec recorder, sink *recordSink, failed error) {
+func (o *recordOptions) report(ctx context.Context, e *env, rec recorder, sink *recordSink, failed error) {
 	st, store := sink.stats(rec.Stats()), sink.store
 	if failed != nil {
-		e.say("spliff: the recording ended early, after %s and %s of plaintext; what came later is missing",
-			count(st.Events, "data event"), bytesText(st.Bytes))
+		o.reportFailure(e, st, store)
 		return
+	}
+	if line := o.limited(ctx, rec); line != "" {
+		e.say("spliff: %s", line)
 	}
 	// A recording of nothing is no error, but seldom what was wanted.
 	if st.Events == 0 {
@@ -121,6 +123,9 @@ func (o *recordOptions) report(e *env, rec recorder, sink *recordSink, failed er
 			count(st.Conns, "connection"), count(st.Procs, "process"), bytesText(st.Bytes), sizeOf(store))
 	}
 	e.say("spliff: %s", lossText(st))
+	if line := o.pruned(store); line != "" {
+		e.say("spliff: %s", line)
+	}
 	for _, t := range rec.Targets() {
 		// Said even when all went well: silence would claim that nothing else ran.
 		if t.Problem != "" {
@@ -132,33 +137,6 @@ func (o *recordOptions) report(e *env, rec recorder, sink *recordSink, failed er
 	}
 	if store != nil && o.out != stdio {
 		e.say("spliff: next: %s", o.next(store.Files()))
-	}
-}
-
-// next says how to look at the session.
-func (o *recordOptions) next(files []string) string {
-	switch {
-	case o.encrypted():
-		return "spliff show " + files[0] + " -i KEYFILE"
-	case len(files) > 1:
-		return "cat " + strings.Join(files[:2], " ") + " … | spliff show -"
-	}
-	return "spliff show " + files[0]
-}
-
-// sizeOf says where the session is and how much was written.
-func sizeOf(store *disk.Store) string {
-	if store == nil {
-		return ""
-	}
-	size := bytesText(uint64(store.Stored()))
-	switch files := store.Files(); len(files) {
-	case 0:
-		return ""
-	case 1:
-		return fmt.Sprintf(", in %s (%s)", files[0], size)
-	default:
-		return fmt.Sprintf(", in %d files from %s to %s (%s)", len(files), files[0], files[len(files)-1], size)
 	}
 }
 

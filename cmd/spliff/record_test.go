@@ -32,6 +32,7 @@ type fakeRecorder struct {
 	stats   record.Stats
 	targets []record.Target
 	child   int
+	running bool // the command outlives the recording
 	closed  bool
 	options record.Options
 }
@@ -74,11 +75,13 @@ func (r *fakeRecorder) Run(ctx context.Context, sink record.Sink) error {
 	return r.err
 }
 
-func (r *fakeRecorder) Info() format.Session           { return fixtureInfo() }
-func (r *fakeRecorder) Targets() []record.Target       { return r.targets }
-func (r *fakeRecorder) Stats() record.Stats            { return r.stats }
-func (r *fakeRecorder) ChildExit() (code int, ok bool) { return r.child, len(r.options.Command) > 0 }
-func (r *fakeRecorder) Close() error                   { r.closed = true; return nil }
+func (r *fakeRecorder) Info() format.Session     { return fixtureInfo() }
+func (r *fakeRecorder) Targets() []record.Target { return r.targets }
+func (r *fakeRecorder) Stats() record.Stats      { return r.stats }
+func (r *fakeRecorder) ChildExit() (code int, ok bool) {
+	return r.child, len(r.options.Command) > 0 && !r.running
+}
+func (r *fakeRecorder) Close() error { r.closed = true; return nil }
 
 // use makes the environment open this recorder.
 func (r *fakeRecorder) use(te *testEnv) {

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 const rootHelp = `spliff records what programs send over TLS, before it is encrypted and after it
@@ -13,9 +15,12 @@ is decrypted, and shows it as HTTP.
   sudo spliff record -o a.spl -- curl https://example.com/   record one command
   spliff show a.spl                                          list its exchanges
   spliff export a.spl -f pcapng -o a.pcapng                  open it in Wireshark
+  spliff info --verify a.spl                                 what it is, and that it is whole
+  spliff edit a.spl -o b.spl --from 15:12 --drop-bodies      a part of it, to show somebody
 
-Commands: record, show, replay, export, import, version. "spliff help COMMAND" has more,
-"spliff help exit-codes" and "spliff help environment" say the rest.
+Commands: record, show, replay, info, export, import, edit, recover,
+version. "spliff help COMMAND" has more, "spliff help exit-codes" and "spliff help
+environment" say the rest.
 `
 
 // newRootCmd builds the command tree on e.
@@ -41,15 +46,44 @@ func newRootCmd(e *env) *cobra.Command {
 	// -V for the version, as in the C program: cobra would take -v.
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.Flags().BoolP("version", "V", false, "print the version and exit")
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return flagError(err) })
+	root.SetHelpCommand(newHelpCmd(root))
 	root.AddGroup(
 		&cobra.Group{ID: "record", Title: "Record:"},
 		&cobra.Group{ID: "look", Title: "Look:"},
 		&cobra.Group{ID: "share", Title: "Share:"},
+		&cobra.Group{ID: "care", Title: "Take care of files:"},
 	)
-	root.AddCommand(newRecordCmd(e), newShowCmd(e), newReplayCmd(e), newExportCmd(e), newImportCmd(e), newVersionCmd())
+	root.AddCommand(newRecordCmd(e), newShowCmd(e), newReplayCmd(e), newInfoCmd(e),
+		newExportCmd(e), newImportCmd(e), newEditCmd(e), newRecoverCmd(e), newVersionCmd())
 	root.AddCommand(helpTopics()...)
 	return root
+}
+
+// flagError makes a usage error of what a flag would not take.
+func flagError(err error) error {
+	var bad *pflag.InvalidValueError
+	if errors.As(err, &bad) && bad.GetFlag().Value.Type() == "bool" {
+		return usagef("--%s=%s: give --%s alone, or --%s=false", bad.GetFlag().Name, bad.GetValue(), bad.GetFlag().Name, bad.GetFlag().Name)
+	}
+	return usageError{err}
+}
+
+// newHelpCmd returns "spliff help". cobra's own takes a word that it does not know
+// for no mistake.
+func newHelpCmd(root *cobra.Command) *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [COMMAND|TOPIC]",
+		Short: "Help about a command or a topic",
+		RunE: func(_ *cobra.Command, args []string) error {
+			cmd, rest, err := root.Find(args)
+			if err != nil || cmd == nil || len(rest) > 0 {
+				return usagef("no help topic %q: spliff --help lists the commands", strings.Join(args, " "))
+			}
+			cmd.InitDefaultHelpFlag() // else its help would not list -h
+			return cmd.Help()
+		},
+	}
 }
 
 // knownCommand refuses a first word that is no command. cobra would return an
@@ -72,6 +106,21 @@ func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
 		}
 		return nil
 	}
+}
+
+// someSessions is the argument check of commands that read one session or more.
+func someSessions(_ *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return usagef("no session given: name a file, or - for standard input")
+	}
+	seen := false
+	for _, a := range args {
+		if a == stdio && seen {
+			return usagef("standard input can be read once")
+		}
+		seen = seen || a == stdio
+	}
+	return nil
 }
 
 // oneSession is the argument check of commands that read exactly one session.

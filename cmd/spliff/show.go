@@ -106,12 +106,12 @@ func runShow(ctx context.Context, e *env, name string, ids idSet, o *showOptions
 	}
 	switch terminal := e.terminal(e.stdout); {
 	case o.json && len(ids) == 0:
-		return in.print(ctx, e, engine, whole(export.NewJSON(out, export.JSONOptions{})))
+		return in.print(ctx, e, engine, export.Collected(whole(export.NewJSON(out, export.JSONOptions{})), export.CollectLimits{}))
 	case o.json:
 		return in.pick(ctx, e, engine, ids, whole(export.NewJSON(out, export.JSONOptions{})))
 	case len(ids) > 0:
 		return in.pick(ctx, e, engine, ids, whole(&detailSink{out: out, o: export.TextOptions{
-			Bodies: true, Hex: o.hex, Latency: true, Handshakes: true, Color: colour, ASCII: e.ascii(),
+			Bodies: true, Hex: o.hex, Pretty: e.terminal(e.stdout), Latency: true, Handshakes: true, Color: colour, ASCII: e.ascii(),
 		}}))
 	default:
 		list := &listSink{Sink: export.NewTable(out, export.TableOptions{

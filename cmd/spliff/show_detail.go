@@ -38,33 +38,43 @@ func (ids idSet) missing(session string, last uint64) error {
 // Reading on would only find damage behind what was asked for; so the exit code
 // tells of what came before it.
 func (in *input) pick(ctx context.Context, e *env, o replay.Options, ids idSet, sink export.Sink) error {
-	var last uint64
-	err := in.decode(ctx, e, o, func(it *replay.Item) error {
-		if it.Kind == replay.ItemExchange {
-			last = it.Exchange.ID
-			if !ids[last] {
-				return nil
-			}
-			delete(ids, last)
-		}
-		if err := sink.Item(it); err != nil {
-			return err
-		}
-		if len(ids) == 0 {
-			return errEnough
-		}
-		return nil
-	})
+	p := &picker{Sink: sink, ids: ids}
+	err := in.decode(ctx, e, o, export.Collected(p, export.CollectLimits{}).Item)
 	if cerr := sink.Close(); err == nil {
 		err = cerr
 	}
 	if ferr := in.out.Flush(); err == nil {
 		err = ferr
 	}
-	if m := ids.missing(in.name, last); m != nil && err == nil {
+	if m := ids.missing(in.name, p.last); m != nil && err == nil {
 		return m
 	}
 	return err
+}
+
+// picker lets the exchanges of ids through, and ends the reading after the last. It
+// stands behind the collector, which must see the end of every exchange.
+type picker struct {
+	export.Sink
+	ids  idSet
+	last uint64 // highest number seen
+}
+
+func (p *picker) Item(it *replay.Item) error {
+	if it.Kind == replay.ItemExchange {
+		p.last = it.Exchange.ID
+		if !p.ids[p.last] {
+			return nil
+		}
+		delete(p.ids, p.last)
+	}
+	if err := p.Sink.Item(it); err != nil {
+		return err
+	}
+	if len(p.ids) == 0 {
+		return errEnough
+	}
+	return nil
 }
 
 // detailSink prints each exchange in full.

@@ -123,3 +123,11 @@ func count[T ~int | ~uint64](n T, thing string) string {
 	}
 	return fmt.Sprintf("%d %ss", n, thing)
 }
+
+// were is count with its verb.
+func were[T ~int | ~uint64](n T, thing string) string {
+	if n == 1 {
+		return count(n, thing) + " was"
+	}
+	return count(n, thing) + " were"
+}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -47,6 +48,9 @@ func (f *inputFlags) source(e *env, name string) (*source, error) {
 func (f *inputFlags) keys() ([]sealed.Identity, error) {
 	var ids []sealed.Identity
 	for _, name := range f.identities {
+		if name == stdio {
+			return nil, usagef("-i -: a secret key is read from a file, not from standard input")
+		}
 		file, err := os.ReadFile(name)
 		if err != nil {
 			return nil, err
@@ -101,6 +105,19 @@ func (s *source) openStream(src io.Reader, ids []sealed.Identity) error {
 	}
 	s.r, s.faulty = r, r
 	return nil
+}
+
+// why returns err, of opening the session in s, or what is wrong around it.
+func (s *source) why(err error) error {
+	if err == nil {
+		return nil
+	}
+	for _, f := range s.faults() {
+		if f.Another {
+			err = errors.New(f.String())
+		}
+	}
+	return fmt.Errorf("open %s: %w", s.name, err)
 }
 
 // faults returns what of an encrypted session does not authenticate, as far as it

@@ -25,6 +25,8 @@ type Conn struct {
 
 	h1     *http1.Conn
 	h2     *http2.Conn
+	after  after // what h1 became
+	depth  int   // tunnels around this connection
 	opaque bool
 	role   decode.Role
 
@@ -35,8 +37,11 @@ type Conn struct {
 	next  [2]uint64  // offset behind the last chunk, by Dir
 	last  int        // direction of the last bytes of an opaque connection, -1 none
 
+	trace decode.Trace
+	gone  [2]uint64 // bytes of each direction that no decoder was given
+
 	exchanges uint32 // highest number given by h1
-	head      bool   // the last request seen by h1 was HEAD
+	asked     asked  // the last request seen by h1
 }
 
 // opening is the beginning of one direction.
@@ -73,6 +78,10 @@ func (c *Conn) Hint(h decode.Hint) {
 	c.hint.MidStream = c.hint.MidStream || h.MidStream
 }
 
+// SetTrace says whom to tell which bytes are not content. What is read as opaque is.
+// It must be called before the first Append.
+func (c *Conn) SetTrace(t decode.Trace) { c.trace = t }
+
 // Role returns the recorded process's side: as found in the bytes, else as
 // hinted, else [decode.RoleUnknown].
 func (c *Conn) Role() decode.Role {
@@ -83,7 +92,7 @@ func (c *Conn) Role() decode.Role {
 }
 
 // Proto returns what the connection speaks now: "http/1", "h2", "unknown", or
-// "" while that is not decided.
+// "" while that is not decided. What runs inside a tunnel does not count.
 func (c *Conn) Proto() string {
 	switch {
 	case c.h2 != nil:
@@ -123,6 +132,7 @@ func (c *Conn) Gap(dst []decode.Message, g decode.Gap) []decode.Message {
 	case c.opaque:
 		dst = c.release(dst)
 		c.last = int(g.Dir)
+		c.gone[g.Dir] += g.Len
 		return append(dst, opaqueGap(g, c.next[g.Dir]))
 	}
 	o := &c.first[g.Dir]
@@ -147,8 +157,10 @@ func (c *Conn) End(dst []decode.Message, at decode.At, clean bool) []decode.Mess
 		dst = c.release(dst)
 	}
 	if c.h1 != nil {
+		from := len(dst)
 		dst = c.h1.End(dst, at, clean)
-		dst = c.handOver(dst)
+		dst = c.handOver(dst, from)
+		dst = c.after.end(dst, at, clean)
 	}
 	if c.h2 != nil {
 		dst = c.h2.End(dst, at, clean)
@@ -158,51 +170,22 @@ func (c *Conn) End(dst []decode.Message, at decode.At, clean bool) []decode.Mess
 
 func (c *Conn) decided() bool { return c.h1 != nil || c.h2 != nil }
 
-// pass gives a chunk to the decoder in charge. After an upgrade to h2c that is
-// still HTTP/1's: it knows where its own bytes end.
+// pass gives a chunk to the decoder in charge. After an upgrade that is still
+// HTTP/1's: it knows where its own bytes end.
 func (c *Conn) pass(dst []decode.Message, ch decode.Chunk) []decode.Message {
 	if c.h1 == nil {
 		return c.h2.Append(dst, ch)
 	}
 	from := len(dst)
-	dst = c.h1.Append(dst, ch)
-	c.note(dst[from:])
-	return c.handOver(dst)
+	return c.handOver(c.h1.Append(dst, ch), from)
 }
 
 func (c *Conn) passGap(dst []decode.Message, g decode.Gap) []decode.Message {
-	if c.h2 != nil {
+	if c.h1 == nil {
 		return c.h2.Gap(dst, g)
 	}
 	from := len(dst)
-	dst = c.h1.Gap(dst, g)
-	c.note(dst[from:])
-	return c.handOver(dst)
-}
-
-// note remembers what HTTP/2 must know of HTTP/1 messages that came before.
-func (c *Conn) note(ms []decode.Message) {
-	for i := range ms {
-		c.exchanges = max(c.exchanges, ms[i].Exchange)
-		if ms[i].Kind == decode.Request {
-			c.head = ms[i].Method == "HEAD"
-		}
-	}
-}
-
-// handOver gives bytes that follow an upgrade to h2c to HTTP/2.
-func (c *Conn) handOver(dst []decode.Message) []decode.Message {
-	if c.h1.Upgraded() != "h2c" {
-		return dst
-	}
-	if c.h2 == nil {
-		c.h2 = http2.New(c.clientDir(), c.lim)
-		c.h2.SetUpgraded(c.exchanges, c.head)
-	}
-	for _, ch := range c.h1.Rest() {
-		dst = c.h2.Append(dst, ch)
-	}
-	return dst
+	return c.handOver(c.h1.Gap(dst, g), from)
 }
 
 // clientDir is the direction of requests, once the role is known.

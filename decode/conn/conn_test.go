@@ -38,14 +38,30 @@ func brief(ms []decode.Message) string {
 		case decode.Request:
 			out = append(out, fmt.Sprintf("%d>%s%s", m.Exchange, m.Method, m.Target))
 		case decode.Response:
-			out = append(out, fmt.Sprintf("%d<%d", m.Exchange, m.Status))
+			out = append(out, fmt.Sprintf("%d<%d", m.Exchange, m.Status)+plus(m, decode.Continued))
 		case decode.Opaque:
 			out = append(out, fmt.Sprintf("~%s%d", m.Proto, m.Body.Size))
 		case decode.Notice:
 			out = append(out, "!"+string(m.Anomalies[0].Kind))
+		case decode.Inner:
+			text := fmt.Sprintf("%d%c%s", m.Exchange, "><"[m.Dir], m.Type)
+			if m.Type == "close" && m.Status != 0 {
+				text += fmt.Sprint(m.Status)
+			} else if m.Type != "close" {
+				text += fmt.Sprintf("(%s)", m.Body.Data)
+			}
+			out = append(out, text+plus(m, decode.Last))
 		}
 	}
 	return strings.Join(out, " ")
+}
+
+// plus marks a flag.
+func plus(m decode.Message, f decode.Flags) string {
+	if m.Flags&f != 0 {
+		return "+"
+	}
+	return ""
 }
 
 func TestConn(t *testing.T) {
@@ -172,7 +188,7 @@ func TestUpgradeToH2C(t *testing.T) {
 		{Dir: w, Data: http2.Preface + h2Settings + get(3)},
 		{Dir: r, Data: ok(3)},
 	}, decode.Hint{})
-	if got, want := brief(ms), "1>GET/up 1<101 2<200 3>GET/ 3<200"; got != want {
+	if got, want := brief(ms), "1>GET/up 1<200 2>GET/ 2<200"; got != want {
 		t.Errorf("messages %s\n    want %s", got, want)
 	}
 	if c.Proto() != "h2" || c.Role() != decode.RoleClient {

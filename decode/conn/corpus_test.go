@@ -172,6 +172,8 @@ func FuzzConn(f *testing.F) {
 	f.Add([]byte("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"+h2Settings+get(1)), []byte(h2Settings+ok(1)), byte(1))
 	f.Add([]byte(get(11)+get(13)), []byte(ok(11)+ok(13)), byte(6))
 	f.Add([]byte("\x01abc"), []byte("\x02"+h1OK), byte(9))
+	f.Add([]byte(wsGet+"\x81\x82\x00\x00\x00\x00hi"), []byte(ws101+"Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n\xc1\x07\xf2\x48\xcd\xc9\xc9\x07\x00"), byte(16))
+	f.Add([]byte(connect+h1Get+wsGet), []byte(opened+h1OK+ws101+"\r\n\x81\x02yo"), byte(48))
 	f.Fuzz(func(t *testing.T, a, b []byte, how byte) {
 		hint := decode.Hint{Role: decode.Role(how % 3), MidStream: how&4 != 0}
 		if how&8 != 0 {

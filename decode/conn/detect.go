@@ -127,16 +127,22 @@ func (c *Conn) useH2(dst []decode.Message, client decode.Dir, late bool) []decod
 	if late {
 		c.h2.SetMidStream()
 	}
+	c.h2.SetTrace(c.trace, c.gone)
 	return c.replay(dst)
 }
 
 func (c *Conn) useH1(dst []decode.Message, client decode.Dir) []decode.Message {
 	c.role = roleOf(client)
 	c.h1 = http1.New(client, c.lim)
-	c.h1.HandOver("h2c")
+	if protos := []string{"h2c", "websocket", "tunnel"}; c.depth < maxDepth {
+		c.h1.HandOver(protos...)
+	} else {
+		c.h1.HandOver(protos[:2]...)
+	}
 	if c.hint.MidStream || c.strange() {
 		c.h1.SetMidStream()
 	}
+	c.h1.SetTrace(c.trace, c.gone)
 	return c.replay(dst)
 }
 
@@ -160,9 +166,11 @@ func (c *Conn) release(dst []decode.Message) []decode.Message {
 		if p.gap != nil {
 			dst = append(dst, opaqueGap(*p.gap, p.ch.Off))
 			c.last = int(p.gap.Dir)
+			c.gone[p.gap.Dir] += p.gap.Len
 		} else {
 			dst = append(dst, opaqueChunk(p.ch))
 			c.last = int(p.ch.Dir)
+			c.gone[p.ch.Dir] += uint64(len(p.ch.Data))
 		}
 	}
 	c.forget()
@@ -184,6 +192,7 @@ func (c *Conn) watch(dst []decode.Message, ch decode.Chunk) []decode.Message {
 		turned = true
 	}
 	if len(c.held) == 0 && !turned {
+		c.gone[ch.Dir] += uint64(len(ch.Data))
 		return append(dst, opaqueChunk(ch))
 	}
 	ch.Data = append([]byte(nil), ch.Data...)

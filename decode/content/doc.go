@@ -7,6 +7,7 @@
 // more than the limit. A truncated or broken body yields what could be decoded
 // and a word that says why it ended.
 //
-// It does not split bodies into parts, does not convert character sets, and
-// does not remove chunked: the decoder that found the body has.
+// [Text] turns text in other character sets into UTF-8, and [Sum] hashes a body as
+// it passes. The package does not split bodies into parts, and does not remove
+// chunked: the decoder that found the body has.
 package content

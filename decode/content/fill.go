@@ -16,6 +16,16 @@ func Codings(header []decode.Field) []string {
 	return list(nil, header, "content-encoding")
 }
 
+// Of returns the codings of a request or response: content codings, and in HTTP/1
+// outside them the transfer codings other than chunked (RFC 9112 §7.2).
+func Of(m *decode.Message) []string {
+	list := Codings(m.Header)
+	if strings.HasPrefix(m.Proto, "HTTP/1.") {
+		list = transfer(list, m.Header)
+	}
+	return list
+}
+
 // list appends the elements of all fields of one name.
 func list(dst []string, header []decode.Field, name string) []string {
 	for i := range header {
@@ -39,17 +49,23 @@ func list(dst []string, header []decode.Field, name string) []string {
 // Fill sets the content part of m.Body: Codings, Content, ContentCut and
 // ContentErr. limit is decode.Limits.Content; 0 or less leaves m alone.
 //
-// Transfer codings other than chunked (RFC 9112 §7.2) lie outside the content
-// codings and are listed after them. Bytes after a gap cannot be decoded:
-// decoding stops there. Without codings Content aliases Data and is not cut.
+// The codings of a request or response are those of [Of]; an Inner message has
+// its own in Body.Codings. Bytes after a gap cannot be decoded: decoding stops
+// there. Without codings Content aliases Data and is not cut.
 func Fill(m *decode.Message, limit int) {
-	if limit <= 0 || m.Kind != decode.Request && m.Kind != decode.Response {
+	if limit <= 0 {
 		return
 	}
 	b := &m.Body
-	b.Codings = Codings(m.Header)
-	if strings.HasPrefix(m.Proto, "HTTP/1.") {
-		b.Codings = transfer(b.Codings, m.Header)
+	switch m.Kind {
+	case decode.Request, decode.Response:
+		b.Codings = Of(m)
+	case decode.Inner:
+		if b.Content != nil {
+			return // its decoder has done it
+		}
+	default:
+		return
 	}
 	if len(b.Codings) == 0 {
 		b.Content = b.Data

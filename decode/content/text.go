@@ -54,6 +54,6 @@ func textType(contentType string) bool {
 
 // foreignCharset reports whether a character set other than UTF-8 is named.
 func foreignCharset(contentType string) bool {
-	_, set, ok := strings.Cut(strings.ToLower(contentType), "charset=")
-	return ok && !strings.HasPrefix(strings.Trim(set, `" `), "utf-8")
+	set := Charset(contentType)
+	return set != "" && set != "utf-8" && set != "utf8"
 }

@@ -25,8 +25,12 @@ func (s *stream) feedCounted(dst []decode.Message, p []byte, m moment) ([]decode
 		n = int(s.left)
 	}
 	s.keep(p[:n])
+	if s.tap != nil {
+		dst = s.tap.Append(dst, decode.Chunk{Dir: s.dir, At: m.at, Start: m.start, Data: p[:n]})
+	}
 	s.left -= uint64(n)
 	if s.left == 0 {
+		s.traced(0, uint64(n))
 		dst = s.endCounted(dst, m)
 	}
 	return dst, n
@@ -45,7 +49,17 @@ func (s *stream) endCounted(dst []decode.Message, m moment) []decode.Message {
 func (s *stream) keep(p []byte) {
 	b := &s.msg.Body
 	b.Size = addSat(b.Size, uint64(len(p)))
-	if room := s.limits.Body - len(b.Data); len(p) > room {
+	room := s.limits.Body - len(b.Data)
+	if b.Cut {
+		room = 0 // what follows a piece left out must not be joined to it
+	}
+	if s.limits.Hash {
+		if len(p) > room {
+			s.sum.Start(b)
+		}
+		s.sum.Add(p)
+	}
+	if len(p) > room {
 		b.Cut = true
 		p = p[:max(room, 0)]
 	}
@@ -139,6 +153,7 @@ func (s *stream) feedChunkLine(dst []decode.Message, p []byte, m moment) ([]deco
 	if s.chunk.size > chunkLineMax {
 		s.note(decode.AnomalyLimit, fmt.Sprintf("chunk line of %d bytes", s.chunk.size))
 	}
+	cut, whole := s.chunk.size > chunkLineKept, s.chunk.size
 	s.chunk.reset()
 	read := line
 	line, bare := trimEOL(line)
@@ -159,10 +174,11 @@ func (s *stream) feedChunkLine(dst []decode.Message, p []byte, m moment) ([]deco
 		return s.giveUp(dst, m), n
 	case size == 0:
 		s.sec.reset(anyLine)
-		s.step = stepTrailer
+		s.step, s.part = stepTrailer, 0
 	default:
 		s.step, s.left = stepChunkData, size
 	}
+	s.traced(uint64(whole), uint64(n))
 	return dst, n
 }
 
@@ -218,8 +234,10 @@ func (s *stream) feedChunkEnd(dst []decode.Message, p []byte, m moment) ([]decod
 		}
 		s.chunk.reset()
 		s.step = stepChunkLine
+		s.traced(1, 1)
 		return dst, 1
 	case c == '\r' && !cr:
+		s.traced(1, 1)
 		s.chunk.buf = append(s.chunk.buf, c)
 		return dst, 1
 	}

@@ -1,6 +1,7 @@
 package http1
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/NoFear0411/spliff/decode"
@@ -24,8 +25,9 @@ type Conn struct {
 	queue     queue
 	exchange  uint32 // last number given
 	upgraded  string
-	rest      []decode.Chunk
-	handOver  string
+	rest      []Rest
+	handOver  []string
+	trace     decode.Trace
 }
 
 // New returns a decoder for a connection on which requests travel in the
@@ -48,20 +50,42 @@ func (c *Conn) SetMidStream() {
 	c.queue.asksLost = true
 }
 
-// HandOver asks that bytes which follow an upgrade to proto, in lower case, be
-// kept for [Conn.Rest] rather than described. Call it before the first Append.
-func (c *Conn) HandOver(proto string) { c.handOver = proto }
+// SetTrace says whom to tell which bytes are not content. Positions begin at pos,
+// by direction. Call it before the first Append.
+func (c *Conn) SetTrace(t decode.Trace, pos [2]uint64) {
+	c.trace = t
+	c.req.told, c.resp.told = pos[c.req.dir], pos[c.resp.dir]
+}
+
+// Pos returns the position behind the last byte of a direction that was read as
+// HTTP/1.
+func (c *Conn) Pos(d decode.Dir) uint64 { return c.stream(d).told }
+
+// HandOver asks that bytes which follow an upgrade to one of protos, named as by
+// [Conn.Upgraded], be kept for [Conn.Rest] rather than described. Call it before
+// the first Append.
+func (c *Conn) HandOver(protos ...string) { c.handOver = protos }
+
+// Rest is a piece of what follows an upgrade: bytes or, if Gap is set, none.
+type Rest struct {
+	decode.Chunk
+	Gap *decode.Gap
+}
+
+// handsOver reports whether somebody else reads what follows the upgrade.
+func (c *Conn) handsOver() bool { return slices.Contains(c.handOver, c.upgraded) }
 
 // Upgraded returns what the connection became after a 101, or a 2xx to
 // CONNECT: "tunnel", or the protocol in lower case such as "websocket" or
 // "h2c"; "" while it is HTTP/1.
 func (c *Conn) Upgraded() string { return c.upgraded }
 
-// Rest returns the bytes seen since the upgrade that [Conn.HandOver] asked
-// for, and forgets them. They are copies and belong to the caller.
-func (c *Conn) Rest() []decode.Chunk {
+// Rest returns what was seen since the upgrade that [Conn.HandOver] asked for, in
+// order of arrival, and forgets it. Call it after each Append and Gap: the bytes
+// are borrowed, and valid until the next of them.
+func (c *Conn) Rest() []Rest {
 	list := c.rest
-	c.rest = nil
+	c.rest = c.rest[:0]
 	return list
 }
 

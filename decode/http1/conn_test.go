@@ -349,19 +349,29 @@ func TestMidStream(t *testing.T) {
 
 func TestHandOver(t *testing.T) {
 	c := New(c2s, decode.Limits{})
-	c.HandOver("h2c")
-	got := play(c, []decodetest.Step{
+	c.HandOver("websocket", "h2c")
+	var got []decode.Message
+	rest := map[decode.Dir]string{}
+	for _, step := range []decodetest.Step{
 		req("GET / HTTP/1.1\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n\r\nPRI"),
 		resp("HTTP/1.1 101 Switching\r\nUpgrade: h2c\r\n\r\n\x00\x00"),
-	}, decodetest.Whole, true)
-	if diff := cmp.Diff([]string{get1, "1< 101 upgraded"}, briefs(got)); diff != "" {
+		{Dir: c2s, Gap: 3}, req("x"),
+	} {
+		if step.Gap > 0 {
+			got = c.Gap(got, decode.Gap{Dir: step.Dir, Len: uint64(step.Gap), Known: true})
+		} else {
+			got = c.Append(got, decode.Chunk{Dir: step.Dir, Data: []byte(step.Data)})
+		}
+		for _, r := range c.Rest() {
+			if rest[r.Dir] += string(r.Data); r.Gap != nil {
+				rest[r.Gap.Dir] += fmt.Sprintf("[%d]", r.Gap.Len)
+			}
+		}
+	}
+	if diff := cmp.Diff([]string{get1, "1< 101 upgraded"}, briefs(c.End(got, decode.At{}, true))); diff != "" {
 		t.Errorf("messages (-want +got):\n%s", diff)
 	}
-	rest := map[decode.Dir]string{}
-	for _, ch := range c.Rest() {
-		rest[ch.Dir] += string(ch.Data)
-	}
-	if diff := cmp.Diff(map[decode.Dir]string{c2s: "PRI", s2c: "\x00\x00"}, rest); diff != "" || c.Upgraded() != "h2c" {
+	if diff := cmp.Diff(map[decode.Dir]string{c2s: "PRI[3]x", s2c: "\x00\x00"}, rest); diff != "" || c.Upgraded() != "h2c" {
 		t.Errorf("upgraded %q, rest (-want +got):\n%s", c.Upgraded(), diff)
 	}
 	if len(c.Rest()) != 0 {

@@ -9,6 +9,10 @@ import (
 // gap steps over missing bytes where framing says what they were, and else
 // gives the message up.
 func (s *stream) gap(dst []decode.Message, g decode.Gap) []decode.Message {
+	// In a hold it is looked at when that ends, in a tunnel by whoever reads it.
+	if s.step != stepHold && (s.step != stepTunnel || !s.conn.handsOver()) {
+		defer func() { s.pos, s.told = s.pos+g.Len, s.told+g.Len }()
+	}
 	m := moment{at: g.At, start: g.At.Time}
 	detail := "an unknown number of bytes missing"
 	if g.Known {
@@ -19,6 +23,10 @@ func (s *stream) gap(dst []decode.Message, g decode.Gap) []decode.Message {
 	case stepHold:
 		return s.hold(dst, held{gap: &g, m: m})
 	case stepTunnel:
+		if s.conn.handsOver() {
+			s.conn.rest = append(s.conn.rest, Rest{Gap: &g})
+			return s.noticeCarry(dst, m)
+		}
 		return append(dst, decode.Message{
 			Kind: decode.Opaque, Dir: s.dir, Flags: decode.Gapped, Proto: s.conn.upgraded,
 			Body:  decode.Body{Size: g.Len, Lost: g.Len},
@@ -32,6 +40,9 @@ func (s *stream) gap(dst []decode.Message, g decode.Gap) []decode.Message {
 		return s.gapInHead(dst, m, detail)
 	}
 	s.note(decode.AnomalyGap, detail)
+	if s.tap != nil {
+		dst = s.tap.Gap(dst, g)
+	}
 	switch {
 	case s.step == stepClose:
 		s.lost(g.Len)
@@ -76,6 +87,8 @@ func (s *stream) gapInHead(dst []decode.Message, m moment, detail string) []deco
 // whole start line there is nothing to call it by.
 func (s *stream) endPartHead(dst []decode.Message, m moment, why decode.AnomalyKind, detail string) []decode.Message {
 	part := s.sec.buf
+	of := s.part
+	s.part = 0
 	if len(s.sec.ends) == 0 {
 		s.carryOver(why, detail)
 		s.skip = skip{begin: s.sec.begin}
@@ -83,6 +96,7 @@ func (s *stream) endPartHead(dst []decode.Message, m moment, why decode.AnomalyK
 		s.sec.reset(startKind(s.kind))
 		return s.endSkip(dst, m)
 	}
+	s.traced(of, 0)
 	// The cut line at the end is no field: half a name or value would mislead.
 	whole := part[:s.sec.ends[len(s.sec.ends)-1]]
 	var f facts
@@ -150,6 +164,11 @@ func (s *stream) endCarry(dst []decode.Message, m moment, why string) []decode.M
 		s.carryOver(decode.AnomalyTruncated, fmt.Sprintf("%s after %d informational responses", why, s.interims))
 		s.interim, s.interims = nil, 0
 	}
+	return s.noticeCarry(dst, m)
+}
+
+// noticeCarry gives out anomalies that wait for a message none of which will come.
+func (s *stream) noticeCarry(dst []decode.Message, m moment) []decode.Message {
 	if len(s.carry) == 0 {
 		return dst
 	}

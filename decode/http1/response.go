@@ -67,6 +67,7 @@ func (s *stream) switchTo(dst []decode.Message, proto string, m moment) []decode
 		part := req.sec.buf
 		begin := req.sec.begin
 		req.step = stepTunnel
+		req.told, req.part = req.told-min(req.part, req.told), 0
 		req.pos -= uint64(len(part))
 		dst = req.feed(dst, part, moment{m.at, begin})
 		req.sec.reset(requestLine)

@@ -149,7 +149,7 @@ func (s *stream) resync(dst []decode.Message, line []byte, m moment) []decode.Me
 	begin, size := s.skip.lineB, s.skip.size
 	s.sec.reset(startKind(s.kind))
 	s.sec.take(line, begin, s.limits.Head)
-	s.step = stepHead
+	s.step, s.part = stepHead, uint64(len(line))
 	dst = s.endSkip(dst, m)
 	if size > 0 {
 		s.carryOver(decode.AnomalyResync, fmt.Sprintf("%d bytes passed over", size))

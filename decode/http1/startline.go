@@ -214,20 +214,22 @@ func trimRight(b []byte) int {
 	return n
 }
 
-// A bit for each byte of a token (RFC 9110 §5.6.2): digits, letters and !#$%&'*+-.^_`|~
-const (
-	tokenLow  uint64 = 0x03ff6cfa00000000 // bytes 0–63
-	tokenHigh uint64 = 0x57ffffffc7fffffe // bytes 64–127
-)
+// tokenBytes has a 1 for each byte of a token (RFC 9110 §5.6.2): digits, letters
+// and !#$%&'*+-.^_`|~
+const tokenBytes = "" +
+	"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00" +
+	"\x00\x01\x00\x01\x01\x01\x01\x01\x00\x00\x01\x01\x00\x01\x01\x00\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x00\x00\x00\x00\x00\x00" +
+	"\x00\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x00\x00\x00\x01\x01" +
+	"\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x00\x01\x00\x01\x00" +
+	"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00" +
+	"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00" +
+	"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00" +
+	"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
 
 // tokenLen returns how many bytes at the start of b are of a token.
 func tokenLen(b []byte) int {
 	for i, c := range b {
-		bits := tokenLow
-		if c >= 64 {
-			bits = tokenHigh
-		}
-		if c >= 128 || bits>>(c&63)&1 == 0 {
+		if tokenBytes[c] == 0 {
 			return i
 		}
 	}
@@ -237,16 +239,24 @@ func tokenLen(b []byte) int {
 // hasControl reports whether b holds a control byte other than HTAB. It looks
 // at eight bytes at a time: it sees every byte of every field value.
 func hasControl(b []byte) bool {
-	const ones, high = 0x0101010101010101, 0x8080808080808080
-	for len(b) >= 8 {
-		x := binary.LittleEndian.Uint64(b)
-		del := x ^ 0x7f*ones
-		if ((x-0x20*ones)&^x|(del-ones)&^del)&high != 0 && slowControl(b[:8]) {
+	if len(b) < 8 {
+		return slowControl(b)
+	}
+	for i := 0; i+8 < len(b); i += 8 {
+		if mayControl(binary.LittleEndian.Uint64(b[i:])) && slowControl(b[i:i+8]) {
 			return true
 		}
-		b = b[8:]
 	}
-	return slowControl(b)
+	// The last eight overlap those before them.
+	last := b[len(b)-8:]
+	return mayControl(binary.LittleEndian.Uint64(last)) && slowControl(last)
+}
+
+// mayControl is true if one of eight bytes is a control byte; also for HTAB.
+func mayControl(x uint64) bool {
+	const ones, high = 0x0101010101010101, 0x8080808080808080
+	del := x ^ 0x7f*ones
+	return ((x-0x20*ones)&^x|(del-ones)&^del)&high != 0
 }
 
 func slowControl(b []byte) bool {

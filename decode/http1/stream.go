@@ -6,6 +6,7 @@ import (
 
 	"github.com/NoFear0411/spliff/decode"
 	"github.com/NoFear0411/spliff/decode/content"
+	"github.com/NoFear0411/spliff/decode/tap"
 )
 
 // step is what a stream waits for.
@@ -49,6 +50,8 @@ type stream struct {
 	msg     decode.Message
 	carry   []decode.Anomaly // for the message that comes next
 	left    uint64           // stepLength, stepChunkData
+	sum     content.Sum
+	tap     tap.Tap // reads the body of msg as it comes; nearly always nil
 	chunk   lineBuf
 	skip    skip
 	held    []held
@@ -58,6 +61,11 @@ type stream struct {
 	tunnel    bool // becomes a tunnel when the message being read ends
 	closing   bool // the last message said "Connection: close"
 	cutMethod bool // the request in sec may have lost the beginning of its method
+
+	// For a Trace: how many bytes it has been told of or passed over, and how many of
+	// them are of the head or trailer section being read.
+	told uint64
+	part uint64
 
 	interim  []decode.Interim // responses: before the final one
 	interims int              // how many there were
@@ -86,7 +94,9 @@ func (s *stream) feed(dst []decode.Message, p []byte, m moment) []decode.Message
 			dst, n = s.feedTrailer(dst, p, m)
 		case stepClose:
 			s.keep(p)
-			n = len(p)
+			if n = len(p); s.tap != nil {
+				dst = s.tap.Append(dst, decode.Chunk{Dir: s.dir, At: m.at, Start: m.start, Data: p})
+			}
 		case stepSkip:
 			dst, n = s.feedSkip(dst, p, m)
 		case stepHold:
@@ -94,15 +104,24 @@ func (s *stream) feed(dst []decode.Message, p []byte, m moment) []decode.Message
 		case stepTunnel:
 			return s.feedTunnel(dst, p, m)
 		}
+		s.told += uint64(n)
 		p = p[n:]
 		s.pos += uint64(n)
 	}
 	return dst
 }
 
+// traced tells the trace of the n bytes that end more bytes from here.
+func (s *stream) traced(n, more uint64) {
+	if s.conn.trace != nil {
+		s.conn.trace(s.dir, s.told+more-n, n)
+	}
+}
+
 // feedHead reads up to the end of a head, and acts on it.
 func (s *stream) feedHead(dst []decode.Message, p []byte, m moment) ([]decode.Message, int) {
 	whole, n, v := s.sec.take(p, m.start, s.limits.Head)
+	s.part += uint64(n)
 	if v == wantMore {
 		return dst, n
 	}
@@ -110,8 +129,11 @@ func (s *stream) feedHead(dst []decode.Message, p []byte, m moment) ([]decode.Me
 	s.noteBlank()
 	switch v {
 	case notStart:
+		s.part = 0
 		dst = s.endBadStart(dst, whole, m)
 	case complete:
+		s.traced(s.part, uint64(n))
+		s.part = 0
 		dst = s.endHead(dst, whole, m)
 	}
 	return dst, n
@@ -181,6 +203,7 @@ func (s *stream) enter(dst []decode.Message, next body, m moment) []decode.Messa
 		}
 		return s.giveUp(dst, m)
 	}
+	s.tap = tap.Open(&s.msg, s.limits)
 	return dst
 }
 
@@ -305,18 +328,37 @@ func (s *stream) giveUp(dst []decode.Message, m moment) []decode.Message {
 // emit hands msg out.
 func (s *stream) emit(dst []decode.Message, m moment) []decode.Message {
 	s.msg.End = m.at
+	if s.tap != nil {
+		dst = s.endTap(dst, m)
+	}
+	if s.limits.Hash {
+		s.sum.Finish(&s.msg)
+	}
 	content.Fill(&s.msg, s.limits.Content)
 	dst = append(dst, s.msg)
 	s.msg = decode.Message{}
 	return dst
 }
 
+// endTap ends the reading of what is inside the body.
+func (s *stream) endTap(dst []decode.Message, m moment) []decode.Message {
+	dst, odd := s.tap.End(dst, &s.msg, m.at)
+	s.tap = nil
+	for _, a := range odd {
+		s.note(a.Kind, a.Detail)
+	}
+	return dst
+}
+
 // feedTrailer reads the trailer section (RFC 9112 §7.1.2).
 func (s *stream) feedTrailer(dst []decode.Message, p []byte, m moment) ([]decode.Message, int) {
 	whole, n, v := s.sec.take(p, m.start, s.limits.Head)
+	s.part += uint64(n)
 	if v == wantMore {
 		return dst, n
 	}
+	s.traced(s.part, uint64(n))
+	s.part = 0
 	s.at = s.pos + uint64(n) - s.sec.length(whole)
 	if bareEnd(whole) {
 		s.note(AnomalyBareLF, "in the trailer section")
@@ -336,9 +378,9 @@ func (s *stream) feedTrailer(dst []decode.Message, p []byte, m moment) ([]decode
 func (s *stream) feedTunnel(dst []decode.Message, p []byte, m moment) []decode.Message {
 	off := s.pos
 	s.pos += uint64(len(p))
-	if c := s.conn; c.handOver != "" && c.handOver == c.upgraded {
-		c.rest = append(c.rest, decode.Chunk{Dir: s.dir, At: m.at, Start: m.start, Off: off, Data: bytes.Clone(p)})
-		return dst
+	if c := s.conn; c.handsOver() {
+		c.rest = append(c.rest, Rest{Chunk: decode.Chunk{Dir: s.dir, At: m.at, Start: m.start, Off: off, Data: p}})
+		return s.noticeCarry(dst, m)
 	}
 	return append(dst, decode.Message{
 		Kind: decode.Opaque, Dir: s.dir, Proto: s.conn.upgraded,

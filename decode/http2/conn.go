@@ -15,9 +15,12 @@ type Conn struct {
 	half    [2]half // by Dir
 	reg     registry
 	notices map[decode.AnomalyKind]int
-	silent  int  // notices not given
-	kept    int  // body bytes kept for messages still open
-	joined  bool // frames were missed: a stream may have begun unseen
+	silent  int   // notices not given
+	kept    int   // body bytes kept for messages still open
+	joined  bool  // frames were missed: a stream may have begun unseen
+	swept   int64 // time at which idle streams were last looked for
+
+	trace decode.Trace
 
 	// Valid during one call.
 	at     decode.At
@@ -56,23 +59,28 @@ func (c *Conn) SetMidStream() {
 	}
 }
 
-// SetUpgraded says that the connection began as HTTP/1.1 and was upgraded by a
-// request whose answer comes on stream 1 (RFC 7540 §3.2). exchanges is the
-// highest number used so far; stream 1 gets the next. head says that the
-// request's method was HEAD. It must be called before the first Append.
-func (c *Conn) SetUpgraded(exchanges uint32, head bool) {
-	c.reg.exchanges = exchanges
-	st := c.open(1)
-	st.head = head
-	st.slot[slotRequest].started, st.slot[slotRequest].done = true, true
-	c.reg.lastClient = 1
+// SetTrace says whom to tell which bytes are not content. Positions begin at pos,
+// by direction. Call it before the first Append.
+func (c *Conn) SetTrace(t decode.Trace, pos [2]uint64) {
+	c.trace = t
+	for d := range c.half {
+		c.half[d].told = pos[d]
+	}
+}
+
+// BeginAt sets the position of a direction of which nothing has come.
+func (c *Conn) BeginAt(d decode.Dir, pos uint64) {
+	if h := &c.half[d]; !h.begun {
+		h.told = pos
+	}
 }
 
 // Append decodes a chunk and appends the messages it completes to dst.
 func (c *Conn) Append(dst []decode.Message, ch decode.Chunk) []decode.Message {
 	c.begin(dst, ch.At, ch.Start)
+	c.sweep()
 	h := &c.half[ch.Dir]
-	h.pos = ch.Off
+	h.begun, h.pos = true, ch.Off
 	c.feed(h, ch.Data)
 	return c.finish()
 }
@@ -82,7 +90,10 @@ func (c *Conn) Append(dst []decode.Message, ch decode.Chunk) []decode.Message {
 // frame boundary and forget that direction's HPACK table.
 func (c *Conn) Gap(dst []decode.Message, g decode.Gap) []decode.Message {
 	c.begin(dst, g.At, g.At.Time)
-	c.gap(&c.half[g.Dir], g)
+	c.sweep()
+	h := &c.half[g.Dir]
+	c.gap(h, g)
+	h.begun, h.told = true, h.told+g.Len
 	return c.finish()
 }
 
@@ -123,7 +134,7 @@ func (c *Conn) End(dst []decode.Message, at decode.At, clean bool) []decode.Mess
 			switch {
 			case !o.started || o.done:
 			case o.tunnel && clean:
-				c.emitTunnel(st, slot) // a tunnel may end with its connection
+				c.emitTunnel(st, slot, true) // a tunnel may end with its connection
 			default:
 				c.mark(o, c.dirOf(slot), decode.AnomalyTruncated, why)
 				c.giveUp(st, slot)

@@ -250,7 +250,7 @@ func TestFrames(t *testing.T) {
 		{"gRPC message cut short", func(k *talk) {
 			k.post(1, "content-type", "application/grpc+proto")
 			k.cl.data(1, true, []byte("\x00\x00\x00\x00\x05abc"))
-		}, "1>POST/[8](grpc-truncated)", false},
+		}, "[3]+incomplete 1>POST/[8](grpc-truncated)", false},
 		{"reset of an idle stream", func(k *talk) {
 			k.cl.frame(frameReset, 0, 9, 0, 0, 0, 1)
 		}, "!(bad-frame)", false},

@@ -96,6 +96,11 @@ func (c *Conn) settings(h *half, p []byte) {
 		c.notice(h.dir, 0, AnomalyBadFrame, "SETTINGS of %d bytes", f.length)
 		return
 	}
+	c.applySettings(h, p)
+}
+
+// applySettings takes the settings that one side announced.
+func (c *Conn) applySettings(h *half, p []byte) {
 	// Settings limit what their sender is to receive: the other direction.
 	peer := &c.half[h.dir.Other()]
 	if !h.settings && !h.midStream {

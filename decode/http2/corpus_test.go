@@ -166,6 +166,15 @@ func FuzzConn(f *testing.F) {
 	f.Add([]byte(k.pieces[0].Data), []byte(k.pieces[1].Data), uint16(0))
 	f.Add([]byte(k.pieces[0].Data), []byte(k.pieces[1].Data), uint16(0x8123))
 	f.Add([]byte(k.pieces[0].Data[len(Preface):]), []byte(k.pieces[1].Data), uint16(1))
+	g := newTalk(f)
+	g.post(1, "content-type", "application/grpc")
+	g.cl.data(1, false, []byte("\x00\x00\x00\x00\x03abc\x00\x00"))
+	g.cl.data(1, true, []byte("\x00\x00\x00"))
+	g.sv.block(1, false, ":status", "200", "content-type", "text/event-stream")
+	g.sv.data(1, true, []byte("data: a\n\ndata"))
+	g.flush()
+	f.Add([]byte(g.pieces[0].Data), []byte(g.pieces[1].Data), uint16(0))
+	f.Add([]byte(g.pieces[0].Data), []byte(g.pieces[1].Data), uint16(0x0642))
 	f.Fuzz(func(t *testing.T, a, b []byte, how uint16) {
 		at := int(how>>3) % (len(a) + 1)
 		pieces := []decodetest.Step{{Dir: c2s, Data: string(a[:at])}, {Dir: s2c, Data: string(b)}, {Dir: c2s, Data: string(a[at:])}}

@@ -7,9 +7,6 @@ import (
 	"github.com/NoFear0411/spliff/decode"
 )
 
-// maxTunnelHead is how much of a tunnel's bytes its Opaque message shows.
-const maxTunnelHead = 64
-
 // dataFrame is the DATA frame in hand (RFC 9113 §6.1). Its payload goes
 // straight into the message, so nothing of it is buffered.
 type dataFrame struct {
@@ -82,6 +79,7 @@ func (c *Conn) dataStream(h *half) *stream {
 func (c *Conn) data(h *half, p []byte) {
 	d := &h.data
 	if d.padded && len(p) > 0 {
+		c.traced(h, 1)
 		d.padded = false
 		d.body -= 1 + int(p[0])
 		p = p[1:]
@@ -99,13 +97,20 @@ func (c *Conn) data(h *half, p []byte) {
 	if d.st == nil {
 		return
 	}
+	d.st.last = c.at.Time
 	o := &d.st.slot[d.slot]
 	if o.tunnel {
 		c.tunnelled(d.st, d.slot, h, p[:n])
 		return
 	}
+	if o.m.Body.Size == 0 {
+		c.openTap(h, o)
+	}
 	o.m.Body.Size += uint64(n)
 	c.keepBody(h, o, p[:n])
+	if o.tap != nil {
+		c.tapped(h, o, p[:n])
+	}
 }
 
 // keepBody appends to Body.Data within Limits.Body, which also bounds, twice
@@ -115,6 +120,15 @@ func (c *Conn) keepBody(h *half, o *open, p []byte) {
 	b := &o.m.Body
 	limit := max(0, c.lim.Body)
 	room := min(limit-len(b.Data), 2*limit-c.kept)
+	if b.Cut {
+		room = 0 // what follows a piece left out must not be joined to it
+	}
+	if c.lim.Hash {
+		if room < len(p) {
+			o.sum.Start(b)
+		}
+		o.sum.Add(p)
+	}
 	if room < len(p) {
 		b.Cut = true
 		p = p[:max(0, room)]
@@ -154,6 +168,7 @@ func (c *Conn) badPadding(h *half) {
 		o := &st.slot[h.data.slot]
 		c.mark(o, h.dir, AnomalyBadPadding, "longer than the DATA frame")
 		o.unsized = true
+		c.tunnelLost(st, h)
 		return
 	}
 	c.notice(h.dir, h.f.stream, AnomalyBadPadding, "longer than the DATA frame")
@@ -175,10 +190,20 @@ func (c *Conn) dataGap(h *half, n int) int {
 		return 0
 	}
 	o := &d.st.slot[d.slot]
+	if o.tunnel && d.st.ws != nil {
+		c.out = d.st.ws.Gap(c.out, decode.Gap{Dir: h.dir, At: c.at, Len: uint64(n), Known: true})
+		return n
+	}
 	if o.tunnel {
 		c.tunnelled(d.st, d.slot, h, nil)
 	}
 	b := &o.m.Body
+	if b.Size == 0 {
+		c.openTap(h, o)
+	}
+	if o.tap != nil {
+		c.out = o.tap.Gap(c.out, decode.Gap{Dir: h.dir, At: c.at, Len: uint64(n), Known: true})
+	}
 	// Holes that touch are one: how a loss was cut into events must not show.
 	if k := len(b.Gaps); k > 0 && b.Gaps[k-1].Off+b.Gaps[k-1].Len == b.Size {
 		b.Gaps[k-1].Len += uint64(n)
@@ -197,6 +222,7 @@ func (c *Conn) dataGap(h *half, n int) int {
 func (c *Conn) dataLost(h *half) {
 	if st := h.data.st; st != nil {
 		st.slot[h.data.slot].unsized = true
+		c.tunnelLost(st, h)
 	}
 }
 
@@ -274,38 +300,6 @@ func (c *Conn) checkLength(st *stream, slot int) {
 		return
 	}
 	c.mark(o, o.m.Dir, AnomalyLength, "content-length %d, %d bytes of DATA", o.length, b.Size)
-}
-
-// tunnelled counts bytes of a CONNECT stream.
-func (c *Conn) tunnelled(st *stream, slot int, h *half, p []byte) {
-	o := &st.slot[slot]
-	if o.m.Kind == 0 {
-		o.m = decode.Message{
-			Kind: decode.Opaque, Dir: h.dir, Stream: st.id, Proto: "tunnel",
-			Begin: h.begin, HeadEnd: c.at,
-		}
-		if st.protocol != "" {
-			o.m.Proto = st.protocol
-		}
-	}
-	b := &o.m.Body
-	// The head ends at the first hole: bytes behind it are not the head.
-	if k := min(maxTunnelHead-len(b.Data), len(p)); k > 0 && b.Lost == 0 {
-		b.Data = append(b.Data, p[:k]...)
-	}
-	b.Size += uint64(len(p))
-	b.Cut = b.Size-b.Lost > uint64(len(b.Data))
-}
-
-// emitTunnel gives out what passed one way through a CONNECT stream.
-func (c *Conn) emitTunnel(st *stream, slot int) {
-	o := &st.slot[slot]
-	if o.m.Kind == 0 {
-		return
-	}
-	c.noteLoss(o, slot)
-	o.head = false // no content to decode
-	c.emit(o)
 }
 
 // resetText describes an RST_STREAM.

@@ -20,14 +20,16 @@
 //   - A request with method CONNECT is complete with its head. Whatever DATA
 //     follows, and the DATA of a 2xx response to it, is counted and becomes one
 //     Opaque message for each direction when that direction of the stream ends;
-//     its Proto is the value of :protocol (RFC 8441), or "tunnel".
+//     its Proto is the value of :protocol (RFC 8441), or "tunnel". The DATA of
+//     :protocol websocket goes to package websocket instead, and its response has
+//     the flag Continued.
 //   - Pseudo-header fields that have no place in Message (:protocol, unknown ones,
 //     repeated ones) stay in Header, because a field left out would be hidden.
 //   - Cookie fields are joined with "; " at the place of the first (§8.2.3).
 //   - Notices carry the Stream they concern. At most a few of each kind are given
 //     for one connection, then they are counted.
 //
-// The package does not track flow control or priorities, does not look into
-// gRPC or WebSocket, and does not find out which side is the client: package
+// The package does not track flow control or priorities, leaves what is inside
+// bodies to package tap, and does not find out which side is the client: package
 // conn does.
 package http2

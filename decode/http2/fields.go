@@ -253,6 +253,7 @@ func (c *Conn) responseHead(h *half, st *stream, o *open, s *section) {
 	o.head = true
 	if st.connect && status >= 200 && status < 300 {
 		o.m.Flags |= decode.Upgraded
+		c.openTunnel(st, &o.m)
 		c.emit(o)
 		o.tunnel, o.m = true, decode.Message{}
 	}

@@ -118,12 +118,12 @@ func TestUpgraded(t *testing.T) {
 	k.sv.block(3, true, ":status", "200")
 	k.flush()
 	c := New(c2s, decode.Limits{})
-	c.SetUpgraded(7, true)
+	c.SetUpgraded(Upgrade{Exchange: 7, Head: true, Settings: "AAEAACAA", Response: &decode.Message{Status: 101}})
 	var out []decode.Message
 	for _, p := range k.pieces {
 		out = c.Append(out, decode.Chunk{Dir: p.Dir, Data: []byte(p.Data)})
 	}
-	if got, want := brief(out), "9>GET/ 8<200 9<200"; got != want {
+	if got, want := brief(out), "8>GET/ 7<200 8<200"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }

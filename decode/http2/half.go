@@ -47,6 +47,9 @@ type half struct {
 	block block
 	hp    *hpack.Decoder
 
+	told  uint64 // bytes a Trace was told of, or passed over
+	begun bool   // bytes or a gap came
+
 	window    int64 // what updates added to the connection's window for this direction, less DATA
 	initial   int64 // window of a new stream in this direction (§6.9.2)
 	goAway    *goodbye
@@ -78,6 +81,7 @@ type block struct {
 // feed runs bytes of one direction through its state machine.
 func (c *Conn) feed(h *half, p []byte) {
 	for len(p) > 0 {
+		before := len(p)
 		switch h.state {
 		case inPreface:
 			rest := c.matchPreface(h, p)
@@ -87,19 +91,31 @@ func (c *Conn) feed(h *half, p []byte) {
 			if h.nheader == 0 {
 				h.frameAt = h.pos
 			}
-			before := len(p)
 			p = c.frameHeader(h, p)
+			c.traced(h, before-len(p))
 			h.pos += uint64(before - len(p))
 		case inPayload:
 			n := min(h.left, len(p))
+			if c.keep(h) > 0 {
+				c.traced(h, n)
+			}
 			c.framePayload(h, p[:n])
 			p = p[n:]
 			h.pos += uint64(n)
 		case inResync:
+			h.told += uint64(before)
 			h.pos += uint64(len(p))
 			c.searchFrame(h, p)
 			return
 		}
+		h.told += uint64(before - len(p))
+	}
+}
+
+// traced tells the trace of the next n bytes.
+func (c *Conn) traced(h *half, n int) {
+	if c.trace != nil && n > 0 {
+		c.trace(h.dir, h.told, uint64(n))
 	}
 }
 
@@ -108,6 +124,7 @@ func (c *Conn) feed(h *half, p []byte) {
 func (c *Conn) matchPreface(h *half, p []byte) []byte {
 	n := min(len(Preface)-h.preface, len(p))
 	if string(p[:n]) == Preface[h.preface:h.preface+n] {
+		c.traced(h, n)
 		h.preface += n
 		if h.preface == len(Preface) {
 			h.state = inHeader
@@ -121,7 +138,7 @@ func (c *Conn) matchPreface(h *half, p []byte) []byte {
 	h.midStream, c.joined = true, true
 	h.state = inResync
 	if h.preface > 0 {
-		h.pos -= uint64(h.preface)
+		h.pos, h.told = h.pos-uint64(h.preface), h.told-uint64(h.preface)
 		c.feed(h, []byte(Preface[:h.preface]))
 	}
 	return p
@@ -268,6 +285,7 @@ func (c *Conn) gap(h *half, g decode.Gap) {
 	// A header block may have been in the hole. From now on dynamic entries that
 	// were not inserted since are unknown, rather than wrong.
 	h.hp.Forget()
+	c.tunnelsLost(h)
 	c.settingsLost(h)
 	h.losses++
 	h.nheader, c.joined = 0, true

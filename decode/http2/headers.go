@@ -245,6 +245,7 @@ func (c *Conn) section(h *half, s *section) {
 	if st == nil {
 		return
 	}
+	st.last = c.at.Time
 	o := &st.slot[slot]
 	switch {
 	case o.done:

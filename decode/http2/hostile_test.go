@@ -11,6 +11,7 @@ import (
 
 	"github.com/NoFear0411/spliff/decode"
 	"github.com/NoFear0411/spliff/decode/decodetest"
+	"github.com/NoFear0411/spliff/decode/grpc"
 )
 
 // hostileKinds maps the corpus' names of meanings to kinds.
@@ -32,7 +33,7 @@ var hostileKinds = map[string][]decode.AnomalyKind{
 	"h2.rapid_reset":            {AnomalyRapidReset},
 	"h2.control_flood":          {AnomalyControlFlood},
 	"h2.bad_stream_id":          {AnomalyStreamID},
-	"grpc.truncated_message":    {AnomalyGRPC},
+	"grpc.truncated_message":    {grpc.AnomalyTruncated},
 }
 
 // Keys of expect.txt that are about other packages, the files, or the run.
@@ -183,15 +184,19 @@ func checkKey(t *testing.T, key, want string, ms, reqs, resps []decode.Message) 
 		}
 	case "tunnel_bytes_c2s":
 		n := uint64(0)
-		for _, m := range decodetest.OfKind(ms, decode.Opaque) {
-			if m.Dir == c2s {
+		for _, m := range ms {
+			switch {
+			case m.Dir != c2s:
+			case m.Kind == decode.Opaque:
 				n += m.Body.Size
+			case m.Kind == decode.Inner:
+				n += m.Wire
 			}
 		}
 		got = strconv.FormatUint(n, 10)
 	case "upgrade":
 		got = "(none)"
-		for _, m := range decodetest.OfKind(ms, decode.Opaque) {
+		for _, m := range append(decodetest.OfKind(ms, decode.Opaque), decodetest.OfKind(ms, decode.Inner)...) {
 			if m.Proto == want {
 				got = want
 			}

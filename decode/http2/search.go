@@ -113,6 +113,7 @@ func (c *Conn) found(h *half, rest []byte) {
 	if skipped > 0 {
 		c.notice(h.dir, 0, decode.AnomalyResync, "%d bytes skipped", skipped)
 	}
+	h.told -= uint64(len(rest)) // read again
 	// No endless turn: rest begins with a whole header, which feed consumes. What
 	// was held carries the time it came, not that of being found.
 	at, start := c.at, c.start

@@ -4,6 +4,9 @@ import (
 	"fmt"
 
 	"github.com/NoFear0411/spliff/decode"
+	"github.com/NoFear0411/spliff/decode/content"
+	"github.com/NoFear0411/spliff/decode/tap"
+	"github.com/NoFear0411/spliff/decode/websocket"
 )
 
 // The two messages of a stream.
@@ -28,6 +31,11 @@ type open struct {
 	more    int   // anomalies over the limit
 	window  int64 // what updates added to its flow-control window, less DATA
 	kept    int   // bytes counted in Conn.kept
+
+	sum        content.Sum
+	tap        tap.Tap // reads the body as it comes; nearly always nil
+	tapLost    int     // half.losses that the tap was told of
+	tapUnsized bool    // it was told of unsized
 }
 
 // noLength is the length of a message that declares none; 0 is a length.
@@ -38,11 +46,15 @@ const noLength = -1
 type stream struct {
 	id       uint32
 	exchange uint32
+	last     int64 // time of its last frame
 	slot     [2]open
 	head     bool   // the request's method is HEAD
 	connect  bool   // … is CONNECT
 	protocol string // :protocol of an extended CONNECT
 	pushed   bool
+	ws       *websocket.Conn // reads the tunnel, once it is one
+	early    []decode.Chunk  // what may be for ws, until the response tells
+	nearly   int             // bytes of it
 
 	prev, next *stream // by age; next also links the free list
 }
@@ -79,7 +91,7 @@ func (c *Conn) open(id uint32) *stream {
 		r.free, st.next = st.next, nil // remove left the rest zero
 	}
 	r.exchanges++
-	st.id, st.exchange = id, r.exchanges
+	st.id, st.exchange, st.last = id, r.exchanges, c.at.Time
 	for i := range st.slot {
 		st.slot[i].length = noLength
 	}
@@ -148,7 +160,7 @@ func (c *Conn) endSlot(st *stream, slot int) {
 		return
 	}
 	if o.tunnel {
-		c.emitTunnel(st, slot)
+		c.emitTunnel(st, slot, true)
 	} else {
 		c.checkLength(st, slot)
 		c.emit(o)
@@ -167,7 +179,7 @@ func (c *Conn) giveUp(st *stream, slot int) {
 	o := &st.slot[slot]
 	if o.tunnel {
 		o.m.Flags |= decode.Incomplete
-		c.emitTunnel(st, slot)
+		c.emitTunnel(st, slot, o.m.Flags&decode.Reset != 0)
 	} else {
 		o.m.Flags |= decode.Incomplete
 		c.noteLoss(o, slot)
@@ -199,9 +211,15 @@ func (c *Conn) abandon(st *stream, flags decode.Flags, kind decode.AnomalyKind, 
 func (c *Conn) emit(o *open) {
 	c.kept -= o.kept
 	o.kept = 0
+	if o.tap != nil {
+		c.endTap(o)
+	}
 	// A head without DATA still has Codings to name.
 	if o.m.Body.Size > 0 || o.head {
-		c.finishBody(o)
+		if c.lim.Hash && !o.tunnel {
+			o.sum.Finish(&o.m)
+		}
+		content.Fill(&o.m, c.lim.Content)
 	}
 	// The last anomaly kept gives its place to the count, hence the +1: itself
 	// is one of those that were not kept.

@@ -35,7 +35,7 @@ func faster(a, b *row, limit float64) goal {
 // still is the goal that a row allocates nothing for an event. What it allocates
 // at its beginning and for a new connection is no part of that.
 func still(r *row) goal {
-	return goal{name: r.name + ": allocations/event", rows: []*row{r}, limit: 0.005, most: true, form: "%.4f",
+	return goal{name: r.name + ": allocations/event", rows: []*row{r}, limit: 0.01, most: true, form: "%.4f",
 		value: func() float64 { return median(r.allocs) }}
 }
 

@@ -136,7 +136,7 @@ func (s *section) trailer(index, summary int, seek []byte) []byte {
 			continue
 		}
 		low, high := le.Uint64(p.bytes[40:]), le.Uint64(p.bytes[48:])
-		if chunks == 0 || low < st.minTime {
+		if high != 0 && (st.maxTime == 0 || low < st.minTime) {
 			st.minTime = low
 		}
 		st.maxTime = max(st.maxTime, high)

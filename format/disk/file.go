@@ -21,14 +21,22 @@ type file struct {
 	opened, synced time.Time
 	units          int
 	plain          int64         // bytes of units
+	size           int64         // bytes given to the file
 	stored         *atomic.Int64 // bytes given to files
 	durable        int64         // of plain
+}
+
+// member is a complete file of a rotated session.
+type member struct {
+	name string
+	size int64
 }
 
 // Write passes b to the file. Layers may not look at the count, so that a short
 // write becomes an error here.
 func (c *file) Write(b []byte) (int, error) {
 	n, err := c.f.Write(b)
+	c.size += int64(max(n, 0))
 	c.stored.Add(int64(max(n, 0)))
 	if err == nil && n < len(b) {
 		err = fmt.Errorf("write %s: %w", c.path, io.ErrShortWrite)
@@ -42,7 +50,7 @@ func (s *Store) newFile(path, final string) error {
 	f, err := s.o.FS.Create(path)
 	if err != nil {
 		if path != final && errors.Is(err, fs.ErrExist) {
-			return fmt.Errorf("create %s: left by a run that was killed, or another one is at work: rename or remove it first", path)
+			return leftBehind(path)
 		}
 		return err
 	}
@@ -101,7 +109,7 @@ func (s *Store) finish() error {
 	if err := s.rename(c); err != nil {
 		return err
 	}
-	s.files = append(s.files, c.final)
+	s.files = append(s.files, member{c.final, c.size})
 	return nil
 }
 

@@ -47,19 +47,38 @@ func isMember(name, base string) bool {
 	return ok && len(s) >= digits && strings.Trim(s, "0123456789") == ""
 }
 
-// refuseMembers returns fs.ErrExist if a session of this name is there. All
-// numbers count: the one that is in the way may come only after hours.
-func refuseMembers(sys FS, name string) error {
+// olderMembers returns the files of a session of this name that is there, which
+// replace allows; else it returns fs.ErrExist. All numbers count: the one that is in
+// the way may come only after hours, and those behind the last would be taken for a
+// part of the new session.
+func olderMembers(sys FS, name string, replace bool) ([]string, error) {
 	names, err := sys.Names(filepath.Dir(name))
 	if err != nil {
-		return err
+		return nil, err
 	}
+	var older []string
 	for _, n := range names {
-		if isMember(name, n) {
-			return &fs.PathError{Op: "create", Path: filepath.Join(filepath.Dir(name), n), Err: fs.ErrExist}
+		if !isMember(name, n) {
+			continue
 		}
+		path := filepath.Join(filepath.Dir(name), n)
+		if !replace {
+			return nil, &fs.PathError{Op: "create", Path: path, Err: fs.ErrExist}
+		}
+		if strings.HasSuffix(n, partSuffix) {
+			return nil, leftBehind(path)
+		}
+		if _, err := refuseExisting(sys, path, true); err != nil {
+			return nil, err
+		}
+		older = append(older, path)
 	}
-	return nil
+	return older, nil
+}
+
+// leftBehind refuses to make a file that is not complete where there is one.
+func leftBehind(path string) error {
+	return fmt.Errorf("create %s: left by a run that was killed, or another one is at work: rename or remove it first", path)
 }
 
 // refuseExisting checks that final may be made, or replaced.

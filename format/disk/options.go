@@ -56,10 +56,10 @@ type Options struct {
 	RotateBytes int64
 	RotateAge   time.Duration
 	// Keep is how many files of a rotated session are kept, the one being written
-	// included; 0 keeps all. Only files this Store made are ever deleted.
+	// included; 0 keeps all. Only files this Store made are deleted for it.
 	Keep int
 
-	// Replace lets files of the same name be replaced.
+	// Replace lets files of the same name be replaced, all files of a rotated session.
 	Replace bool
 
 	// Wrap puts a layer between the session and each of its files; nil: none.

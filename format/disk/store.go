@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -33,7 +34,9 @@ type Store struct {
 	appended bool
 	no       int      // of the current file
 	left     string   // what Discard removes: a file of ours that is not complete
-	files    []string // complete ones, oldest first, and those that could not be deleted
+	files    []member // complete ones, oldest first, and those that could not be deleted
+	deleted  int      // of those that were complete
+	older    []string // files of an earlier session, to be deleted
 	told     map[string]bool
 
 	written, stored, durable atomic.Int64
@@ -46,15 +49,15 @@ type Store struct {
 // complete, so what has its name is whole.
 //
 // Errors wrap fs.ErrExist where a name is taken, also by any file of an earlier
-// rotated session.
+// rotated session. With Options.Replace, Keep deletes all files of that; one that
+// is not complete is refused all the same, for somebody may be writing it.
 func Create(name string, o Options) (*Store, error) {
 	o.setDefaults()
 	s := &Store{o: o, name: name}
 	if o.rotates() {
-		if !o.Replace {
-			if err := refuseMembers(o.FS, name); err != nil {
-				return nil, err
-			}
+		var err error
+		if s.older, err = olderMembers(o.FS, name, o.Replace); err != nil {
+			return nil, err
 		}
 		if err := s.begin(0); err != nil {
 			return nil, err
@@ -255,22 +258,23 @@ func (s *Store) prune() {
 	if s.o.Keep <= 0 {
 		return
 	}
-	var left []string
-	for i, name := range s.files {
+	var left []member
+	for i, m := range s.files {
 		if len(s.files)-i < s.o.Keep { // the current file is one of them
-			left = append(left, name)
+			left = append(left, m)
 			continue
 		}
-		err := s.o.FS.Remove(name)
+		err := s.o.FS.Remove(m.name)
 		if err == nil || errors.Is(err, fs.ErrNotExist) {
+			s.deleted++
 			continue
 		}
-		left = append(left, name)
-		if !s.told[name] {
+		left = append(left, m)
+		if !s.told[m.name] {
 			if s.told == nil {
 				s.told = map[string]bool{}
 			}
-			s.told[name] = true
+			s.told[m.name] = true
 			s.o.Report(fmt.Errorf("delete old file: %w", err))
 		}
 	}
@@ -278,7 +282,8 @@ func (s *Store) prune() {
 }
 
 // Keep says that there is a session worth keeping: from now on Discard removes
-// nothing. A file that replaces another takes its place.
+// nothing. A file that replaces another takes its place; the files of a rotated
+// session that is replaced are deleted.
 func (s *Store) Keep() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -291,6 +296,15 @@ func (s *Store) Keep() error {
 		}
 	}
 	s.kept = true
+	for _, name := range s.older {
+		if slices.ContainsFunc(s.files, func(m member) bool { return m.name == name }) {
+			continue // it was replaced
+		}
+		if err := s.o.FS.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			s.o.Report(fmt.Errorf("delete replaced file: %w", err))
+		}
+	}
+	s.older = nil
 	return nil
 }
 
@@ -352,16 +366,36 @@ func (s *Store) Synced() int64 { return s.durable.Load() }
 func (s *Store) Stored() int64 { return s.stored.Load() }
 
 // Files returns where the session is: its complete files, and the one being
-// written. For a stream it returns nothing.
+// written, or left as it was by an error. For a stream it returns nothing.
 func (s *Store) Files() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	files := append([]string(nil), s.files...)
-	if s.cur != nil && s.cur.path != "" {
+	var files []string
+	for _, m := range s.files {
+		files = append(files, m.name)
+	}
+	switch {
+	case s.cur != nil && s.cur.path != "":
 		files = append(files, s.cur.path)
+	case s.cur == nil && s.left != "":
+		files = append(files, s.left)
 	}
 	if len(files) == 0 && s.name != "" && !s.o.rotates() {
 		files = append(files, filepath.Clean(s.name))
 	}
 	return files
+}
+
+// Deleted returns how many files Options.Keep has deleted, and how many bytes the
+// others have.
+func (s *Store) Deleted() (files int, left int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, m := range s.files {
+		left += m.size
+	}
+	if s.cur != nil {
+		left += s.cur.size
+	}
+	return s.deleted, left
 }

@@ -111,6 +111,9 @@ func TestRotate(t *testing.T) {
 	if got := s.Files(); !slices.Equal(got, []string{filepath.Join(dir, "a-000002.spl"), filepath.Join(dir, "a-000003.spl")}) {
 		t.Errorf("Files: %v", got)
 	}
+	if n, left := s.Deleted(); n != 2 || left != 23 {
+		t.Errorf("%d deleted, %d bytes left; want 2, 23", n, left)
+	}
 	if s.Written() != 123 || s.Synced() != 123 || s.Stored() != 123 {
 		t.Errorf("written %d, synced %d, stored %d, want 123", s.Written(), s.Synced(), s.Stored())
 	}
@@ -369,5 +372,43 @@ func TestStream(t *testing.T) {
 	}
 	if s.Discard(); out.Len() != 5 {
 		t.Error("Discard wrote")
+	}
+}
+
+// TestReplaceRotated: a rotated session that is replaced is gone with all its files,
+// once the new one is worth keeping, and not before.
+func TestReplaceRotated(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"a-000000.spl", "a-000007.spl", "a-1.spl", "b-000000.spl"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("old"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	o := Options{RotateBytes: 100, Replace: true}
+	s, err := Create(filepath.Join(dir, "a.spl"), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Discard()
+	if got := list(t, dir); got != "a-000000.spl a-000007.spl a-1.spl b-000000.spl" {
+		t.Errorf("after Discard: %s", got)
+	}
+	if s, err = Create(filepath.Join(dir, "a.spl"), o); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Keep(); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if got := list(t, dir); got != "a-000000.spl a-1.spl b-000000.spl" {
+		t.Errorf("after Close: %s", got)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "a-000003.spl.part"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err = Create(filepath.Join(dir, "a.spl"), o); err == nil || !strings.Contains(err.Error(), "a-000003.spl.part: left by a run that was killed") {
+		t.Errorf("beside a file that is not complete: %v", err)
 	}
 }

@@ -31,7 +31,7 @@ func Example() {
 	}
 	fmt.Println(sum.Events, "events")
 	// Output:
-	// {"seq":0,"type":"session","payload":{"writer":"spliff import"}}
+	// {"seq":0,"time":1000,"type":"session","payload":{"writer":"spliff import","wall":1000,"mono":1000}}
 	// {"seq":1,"time":1000,"type":"proc","payload":{"pid":1,"comm":"client"}}
 	// {"seq":2,"time":1000,"type":"conn","conn":1,"payload":{"pid":1,"role":"client"}}
 	// {"seq":3,"time":1000,"type":"data","conn":1,"dir":"write","text":"GET / HTTP/1.1\r\n\r\n"}

@@ -16,6 +16,9 @@ const MaxLine = 34 << 20
 
 const lineBuffer = 64 << 10
 
+// mark is U+FEFF, the byte order mark.
+const mark = "\xef\xbb\xbf"
+
 // lines reads a text line by line. What gzip packed is unpacked on the way.
 type lines struct {
 	r   *bufio.Reader
@@ -31,6 +34,10 @@ func newLines(r io.Reader) (*lines, error) {
 			return nil, fmt.Errorf("read gzip: %w", err)
 		}
 		br = bufio.NewReaderSize(z, lineBuffer)
+	}
+	// Editors on Windows begin a text with a mark that says nothing about UTF-8.
+	if head, _ := br.Peek(len(mark)); string(head) == mark {
+		br.Discard(len(mark))
 	}
 	return &lines{r: br}, nil
 }

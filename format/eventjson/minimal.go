@@ -175,7 +175,7 @@ func isMinimal(line []byte) bool {
 		case "dir":
 			start := in.skip()
 			dir := bytes.TrimSpace(in.line[start:in.pos])
-			mini = mini || string(dir) == `"c2s"` || string(dir) == `"s2c"`
+			mini = mini || len(dir) > 0 && dir[0] == '"' && string(dir) != `"write"` && string(dir) != `"read"`
 			return
 		}
 		in.skip()
@@ -185,10 +185,7 @@ func isMinimal(line []byte) bool {
 
 // importMinimal writes the conversations of the text, of which line is the first.
 func importMinimal(out *sections, l *lines, line []byte) error {
-	if err := out.begin(format.Session{Writer: importer}); err != nil {
-		return err
-	}
-	s := newScript(out.cur)
+	s := newScript(out)
 	var m minimal
 	var buf []byte
 	for {

@@ -11,6 +11,7 @@ import (
 // TestMinimal: the events that are made of conversations.
 func TestMinimal(t *testing.T) {
 	const head = `{"seq":0,"type":"session","payload":{"writer":"spliff import"}}` + "\n"
+	const timed = `{"seq":0,"time":1000,"type":"session","payload":{"writer":"spliff import","wall":1000,"mono":1000}}` + "\n"
 	tests := []struct{ name, text, want string }{
 		{"talk", `{"client":"10.0.0.5:40111","conn":0,"server":"[2001:db8::1]:443","alpn":"h2"}
 {"conn":0,"dir":"c2s","ts":1000,"text":"GET"}
@@ -19,7 +20,7 @@ func TestMinimal(t *testing.T) {
 {"conn":0,"dir":"s2c","ts":"3000","text":"x"}
 {"conn":0,"dir":"s2c","end":"fin"}
 {"conn":0,"dir":"c2s","end":"fin"}`,
-			head + `{"seq":1,"time":1000,"type":"proc","payload":{"pid":1,"comm":"client"}}
+			timed + `{"seq":1,"time":1000,"type":"proc","payload":{"pid":1,"comm":"client"}}
 {"seq":2,"time":1000,"type":"conn","conn":1,"payload":{"pid":1,"role":"client","local":"10.0.0.5:40111","remote":"[2001:db8::1]:443","alpn":"h2"}}
 {"seq":3,"time":1000,"type":"data","conn":1,"dir":"write","text":"GET"}
 {"seq":4,"time":2000,"type":"data","conn":1,"dir":"read","base64":"/wA="}
@@ -72,13 +73,13 @@ func TestBadMinimal(t *testing.T) {
 		{first + `{"dir":"c2s","text":"x"}`, 2, `no field "conn"`},
 		{first + `{"conn":1,"text":"x"}`, 2, `no field "dir"`},
 		{first + `{"conn":1,"dir":"c2s"}`, 2, `no field says what happened: data, text, gap or end`},
-		{first + `{"conn":1,"dir":"write","text":"x"}`, 2, `dir: no value is called "write"`},
+		{first + `{"conn":1,"dir":"write","text":"x"}`, 2, `dir: no value is called "write" (there are c2s, s2c)`},
 		{first + `{"conn":1,"dir":3,"text":"x"}`, 2, `dir: 3 is neither 1 nor 2`},
 		{first + `{"conn":1,"dir":"c2s","text":"x","data":"eA=="}`, 2, `more than one of data, text, gap and end`},
 		{first + `{"conn":1,"dir":"c2s","gap":1,"end":"fin"}`, 2, `more than one of data, text, gap and end`},
 		{first + `{"conn":1,"dir":"c2s","gap":0}`, 2, `gap: nothing is missing`},
 		{first + `{"conn":3,"dir":"c2s","gap":"18446744073709551615"}`, 2, `conn 3: c2s has more bytes than can be counted`},
-		{first + `{"conn":1,"dir":"c2s","end":"eof"}`, 2, `end: no value is called "eof"`},
+		{first + `{"conn":1,"dir":"c2s","end":"eof"}`, 2, `end: no value is called "eof" (there are fin, rst)`},
 		{first + `{"conn":1,"dir":"c2s","end":3}`, 2, `end: 3 is neither 1 nor 2`},
 		{first + `{"conn":1,"dir":"c2s","data":"x"}`, 2, `base64: not valid: illegal base64 data at input byte 0`},
 		{first + `{"conn":4294967295,"dir":"c2s","text":"x"}`, 2, `conn: 4294967295 is over 4294967294`},

@@ -91,6 +91,8 @@ func causeName(c format.DropCause) string {
 		return "control"
 	case format.DropWriter:
 		return "writer"
+	case format.DropEdited:
+		return "edited"
 	}
 	return ""
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"strconv"
+	"strings"
 )
 
 // maxExact is the largest number that every JSON reader keeps: most take numbers
@@ -112,13 +113,19 @@ func word[T ~uint8](c *codec, name string, v *T, nameOf func(T) string) {
 		return
 	}
 	text := c.in.text()
+	var names []string
 	for n := 1; n <= math.MaxUint8; n++ {
-		if w := nameOf(T(n)); w != "" && w == string(text) {
+		w := nameOf(T(n))
+		switch w {
+		case "":
+			continue
+		case string(text):
 			*v = T(n)
 			return
 		}
+		names = append(names, w)
 	}
-	c.in.fail("%s: no value is called %q", name, clip(text))
+	c.in.fail("%s: no value is called %q (there are %s)", name, clip(text), strings.Join(names, ", "))
 }
 
 // unsigned reads a number of at most limit. If wide, it may stand in a string.

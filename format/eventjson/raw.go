@@ -21,10 +21,7 @@ const rawPiece = 16 << 10
 // 1970-01-01T00:00:00Z, so that nobody takes them for a recording.
 func ImportRaw(w io.Writer, c2s, s2c io.Reader, alpn string, o format.WriterOptions) error {
 	out := &sections{w: w, o: o}
-	if err := out.begin(format.Session{Writer: importer}); err != nil {
-		return err
-	}
-	return out.done(importRaw(newScript(out.cur), c2s, s2c, alpn))
+	return out.done(importRaw(newScript(out), c2s, s2c, alpn))
 }
 
 func importRaw(s *script, c2s, s2c io.Reader, alpn string) error {

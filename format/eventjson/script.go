@@ -14,8 +14,9 @@ const clientPID = 1
 // script makes the events of conversations that are known by their bytes only.
 // Times are nanoseconds since the Unix epoch: so is the session's clock.
 type script struct {
-	out    *format.Writer
-	failed error // of out, for ever
+	to     *sections
+	out    *format.Writer // nil until the first event, whose time is the session's start
+	failed error          // of out, for ever
 	seq    uint64
 	now    uint64 // time of the latest line that has one
 	conns  map[uint32]*talk
@@ -38,13 +39,21 @@ type half struct {
 	end    ending // 0: goes on
 }
 
-func newScript(out *format.Writer) *script {
-	return &script{out: out, conns: map[uint32]*talk{}}
+func newScript(to *sections) *script {
+	return &script{to: to, conns: map[uint32]*talk{}}
+}
+
+// open begins the session.
+func (s *script) open() {
+	if s.out == nil && s.failed == nil {
+		s.failed = s.to.begin(format.Session{Writer: importer, Wall: int64(s.now), Mono: s.now})
+		s.out = s.to.cur
+	}
 }
 
 // add writes one event. A failure is told by failed.
 func (s *script) add(ev format.Event) {
-	if s.failed != nil {
+	if s.open(); s.failed != nil {
 		return
 	}
 	s.seq++

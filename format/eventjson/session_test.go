@@ -391,9 +391,9 @@ func TestBadImports(t *testing.T) {
 		{`{"seq":5,"type":"session"}` + "\n" + `{"seq":4,"type":"data"}`, 2, `seq 4 comes after 5`},
 		{`{"seq":1,"type":"conn","flags":16}`, 1, `flags: 16 marks a repeat; the writer of a session makes those`},
 		{`{"seq":0,"type":"session","conn":1}`, 1, `a session event has no conn, dir, probe and flags`},
-		{`{"seq":0,"type":"data"}` + "\n" + `{"conn":0,"dir":"c2s","text":"x"}`, 2, `dir: no value is called "c2s"`},
+		{`{"seq":0,"type":"data"}` + "\n" + `{"conn":0,"dir":"c2s","text":"x"}`, 2, `dir: no value is called "c2s" (there are write, read)`},
 		{`not json`, 1, `column 1: 'n' where an object should be`[:0] + `column 1: null where an object should be`},
-		{`{"dir":"c2s","type":"data"}`, 1, `dir: no value is called "c2s"`},
+		{`{"dir":"c2s","type":"data"}`, 1, `dir: no value is called "c2s" (there are write, read)`},
 		{strings.Repeat(" ", MaxLine+1), 1, `longer than 35651584 bytes`},
 		{"\n" + `{"seq":1,"type":"data","text":"` + strings.Repeat("x", MaxLine), 2, `longer than 35651584 bytes`},
 	})

@@ -1,6 +1,7 @@
 package sealed
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"slices"
@@ -14,10 +15,14 @@ type Fault struct {
 	// End: the file lacks its end. What is before Offset is authentic; that it is
 	// all that was written is not.
 	End bool
+	// Another: another encrypted file seems to begin in it.
+	Another bool
 }
 
 func (f Fault) String() string {
 	switch {
+	case f.Another:
+		return fmt.Sprintf("several encrypted files one after the other, the second near byte %d: give each to spliff edit FILE… -o OUT, or decrypt each first", f.Offset)
 	case f.End && f.Size == 0:
 		return fmt.Sprintf("not authenticated to the end: the encrypted file is cut at byte %d, or still being written", f.Offset)
 	case f.End:
@@ -25,6 +30,10 @@ func (f Fault) String() string {
 	}
 	return fmt.Sprintf("%d bytes from byte %d of the encrypted file are damaged or were changed", f.Size, f.Offset)
 }
+
+// another reports whether a block that does not authenticate holds what may be the
+// start of the next encrypted file.
+func another(block []byte) bool { return bytes.Contains(block, []byte(intro+"v1\n")) }
 
 // maxFaults bounds the list of a file that is damaged everywhere.
 const maxFaults = 1000
@@ -57,6 +66,7 @@ func (l *faults) tidy() {
 	for _, f := range l.list {
 		if n := len(out); n > 0 {
 			if last := &out[n-1]; f.Offset <= last.Offset+last.Size || n == maxFaults {
+				last.Another = last.Another || f.Another
 				last.Size = max(last.Size, f.Offset+f.Size-last.Offset)
 				continue
 			}

@@ -76,9 +76,9 @@ func (r *Reader) next() {
 	case ok:
 		r.plain = plain
 	case n < sealedLen:
-		r.add(Fault{Offset: off, Size: int64(n), End: true})
+		r.add(Fault{Offset: off, Size: int64(n), End: true, Another: another(r.in[:n])})
 	default:
-		r.add(Fault{Offset: off, Size: int64(n)})
+		r.add(Fault{Offset: off, Size: int64(n), Another: another(r.in[:n])})
 		r.plain = r.out[:Block]
 		clear(r.plain)
 	}

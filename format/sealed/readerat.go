@@ -55,10 +55,10 @@ func NewReaderAt(src io.ReaderAt, size int64, ids ...Identity) (*ReaderAt, error
 		}
 	case len(in) < sealedLen:
 		r.size, r.end = final*Block, off
-		r.add(Fault{Offset: off, Size: int64(len(in)), End: true})
+		r.add(Fault{Offset: off, Size: int64(len(in)), End: true, Another: another(in)})
 	default:
 		r.size = final*Block + Block
-		r.add(Fault{Offset: off, Size: sealedLen})
+		r.add(Fault{Offset: off, Size: sealedLen, Another: another(in)})
 		r.add(Fault{Offset: size, End: true})
 	}
 	return r, nil
@@ -104,7 +104,7 @@ func (r *ReaderAt) block(no int64) (*block, error) {
 	}
 	plain, _, ok := r.open(make([]byte, 0, Block), in, no)
 	if !ok {
-		r.add(Fault{Offset: off, Size: int64(len(in))})
+		r.add(Fault{Offset: off, Size: int64(len(in)), Another: another(in)})
 		plain = make([]byte, len(in)-overhead)
 	}
 	b := &block{no, plain}

@@ -161,7 +161,7 @@ def totals(s, events):
     drops = [e.fields() for e in new if e.type == ev.DROP]
     end = [e.fields() for e in new if e.type == ev.END]
     return {"events": len(new), "raw_bytes": sum(c.raw_len for c in s.chunks),
-            "min_time": min((c.min_time for c in s.chunks), default=0), "max_time": max((c.max_time for c in s.chunks), default=0),
+            "min_time": min((c.min_time for c in s.chunks if c.max_time), default=0), "max_time": max((c.max_time for c in s.chunks), default=0),
             "lost_events": min(ALL, sum(d.get("events", 0) for d in drops)),
             "lost_bytes": min(ALL, sum(d.get("bytes", 0) for d in drops)),
             "chunks": len(s.chunks), "status": 0 if not end else 2 if end[-1].get("next") else 1}
