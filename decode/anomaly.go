@@ -23,6 +23,7 @@ const (
 	AnomalyNoRequest  AnomalyKind = "no-request"  // a response without a request
 	AnomalyNoResponse AnomalyKind = "no-response" // the connection ended before the response
 	AnomalyMidStream  AnomalyKind = "mid-stream"  // the capture began inside the connection
+	AnomalyLate       AnomalyKind = "late"        // bytes came after their connection's end
 	AnomalyIdle       AnomalyKind = "idle"        // given up: nothing came for longer than Limits.Idle
 	AnomalyBudget     AnomalyKind = "budget"      // a body was dropped: too many were being kept at once
 )

@@ -75,7 +75,7 @@ func (d *detail) title(x *replay.Exchange) {
 	s.own("  →  ")
 	switch r := x.Response; {
 	case r != nil:
-		s.status(r.Status)
+		s.status(r)
 		if r.Reason != "" {
 			s.own(" ")
 			s.captured(r.Reason)
@@ -300,7 +300,7 @@ func (d *detail) response(x *replay.Exchange) {
 	}
 	s.interim(m)
 	s.own("← ")
-	s.status(m.Status)
+	s.status(m)
 	if m.Reason != "" {
 		s.own(" ")
 		s.captured(m.Reason)

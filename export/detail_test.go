@@ -113,7 +113,8 @@ func TestDetailLines(t *testing.T) {
 		{"no host", func(x *replay.Exchange) { x.Request.Authority = "" }, "#1  GET https://93.184.216.34:443/  →", ":authority"},
 		{"HTTP/1 has no pseudo field", func(x *replay.Exchange) { x.Request.Proto = "HTTP/1.1" }, "→ GET / HTTP/1.1\n", ":authority"},
 		{"times not known", func(x *replay.Exchange) { x.Request.Begin = 0 }, "send unknown │ wait 292ms", "294ms"},
-		{"status of no kind", func(x *replay.Exchange) { x.Response.Status = -5 }, "← 0 HTTP/2\n", "-5"},
+		{"reset before a status", func(x *replay.Exchange) { x.Response.Status, x.Response.Flags = 0, decode.Reset }, "  →  reset  294ms\n", "→  0"},
+		{"status of no kind", func(x *replay.Exchange) { x.Response.Status = -5 }, "← - HTTP/2\n", "-5"},
 		{"body not decoded", func(x *replay.Exchange) {
 			x.Response.Body = decode.Body{Data: []byte("zz"), Size: 2, Codings: []string{"br"}, ContentErr: "content-corrupt"}
 		}, "⚠ response: content coding: content-corrupt\n", "on the wire"},

@@ -91,6 +91,15 @@ func contentOf(b *decode.Body) []byte {
 // decoded reports whether content codings were removed from the body.
 func decoded(b *decode.Body) bool { return len(b.Codings) > 0 && b.Content != nil }
 
+// noStatus is what stands for the status of a response that has none: it was
+// reset before its head, or the head was lost.
+func noStatus(m *decode.Message) literal {
+	if m.Flags&decode.Reset != 0 {
+		return "reset"
+	}
+	return "-"
+}
+
 // timing is what is known of an exchange's times, in nanoseconds; -1 is unknown.
 type timing struct {
 	begin                   int64 // wall time

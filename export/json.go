@@ -205,7 +205,7 @@ type jsonReq struct {
 
 // jsonResp is the final response, with the interim ones before it.
 type jsonResp struct {
-	Status  int           `json:"status"`
+	Status  int           `json:"status,omitempty"` // absent where none was seen
 	Reason  wild          `json:"reason,omitempty"`
 	GRPC    *jsonGRPC     `json:"grpc,omitempty"`
 	Interim []jsonInterim `json:"interim,omitempty"`

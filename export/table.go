@@ -150,8 +150,11 @@ func (t *table) status(x *replay.Exchange) {
 	case x.Response == nil:
 		c.own("-")
 		color = yellow
+	case x.Response.Status <= 0:
+		c.own(noStatus(x.Response))
+		color = yellow
 	default:
-		c.number(uint64(max(x.Response.Status, 0)))
+		c.number(uint64(x.Response.Status))
 		if g := grpcStatus(x.Response); g != "" {
 			c.own("/")
 			c.captured(g)
@@ -292,7 +295,11 @@ func (t *table) line(x *replay.Exchange) {
 	s.captured(methodOf(x))
 	s.own("\t")
 	if r := x.Response; r != nil {
-		s.number(uint64(max(r.Status, 0)))
+		if r.Status > 0 {
+			s.number(uint64(r.Status))
+		} else {
+			s.own(noStatus(r))
+		}
 		if g := grpcStatus(r); g != "" {
 			s.own("/")
 			s.captured(g)

@@ -227,7 +227,7 @@ func TestTableCells(t *testing.T) {
 	c.Proc.Comm, c.PID, q.Method = "a-very-long-name", 4194304, "PROPPATCH"
 	r.Header = []decode.Field{{Name: "content-type", Value: "application/vnd.example.very-long"}}
 	r.Status, r.Body.Size = -1, 5<<20
-	want := "   1  11:11:59.346  a-ver…/4194304  PROPP…  0       vnd.exam…   5.0MiB    294ms  https://ifconfig.io/\n"
+	want := "   1  11:11:59.346  a-ver…/4194304  PROPP…  -       vnd.exam…   5.0MiB    294ms  https://ifconfig.io/\n"
 	if d := cmp.Diff(want, tableOf(t, TableOptions{Terminal: true}, turn(c, 1, q, r)...)); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
 	}

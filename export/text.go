@@ -148,7 +148,7 @@ func (t *text) response(it *replay.Item, m, request *decode.Message) {
 	s, from := &t.s, m.Begin
 	t.open(!t.o.Compact, when(m, it))
 	s.own("← ")
-	s.status(m.Status)
+	s.status(m)
 	if request != nil {
 		s.own(" ")
 		s.captured(urlOf(request, it.Conn))
@@ -177,15 +177,18 @@ func when(m *decode.Message, it *replay.Item) int64 {
 
 // status writes a status code. Its class is in the digits; the colour only
 // repeats it.
-func (s *screen) status(code int) {
-	color := green
+func (s *screen) status(m *decode.Message) {
+	code, color := m.Status, green
 	switch {
+	case code <= 0:
+		s.style(yellow, func() { s.own(noStatus(m)) })
+		return
 	case code >= 400:
 		color = red
 	case code >= 300:
 		color = yellow
 	}
-	s.style(color, func() { s.number(uint64(max(code, 0))) })
+	s.style(color, func() { s.number(uint64(code)) })
 }
 
 // tail writes what stands after the URL, to the end of the line.

@@ -181,11 +181,12 @@ func (e *Engine) pushData(ev *format.Event) error {
 	}
 	f := e.table.conns[ev.Conn]
 	if f == nil {
-		// Bytes after the end are counted and not decoded: a new decoder would
-		// take the tail of a stream for its beginning. An evicted connection
-		// has not ended; it goes on, mid-stream.
+		// Bytes after the end are told and not decoded: a new decoder would take
+		// the tail of a stream for its beginning. An evicted connection has not
+		// ended; it goes on, mid-stream.
 		if p, ok := e.table.past[ev.Conn]; ok && !p.evicted {
 			e.sum.Late += n
+			e.late(p.snap, dir, ev.Offset, n)
 			return nil
 		}
 		f = e.open(ev, format.Conn{MidStream: true})
@@ -256,6 +257,19 @@ func (e *Engine) pushConn(ev *format.Event) error {
 	e.refresh(f, ev.Probe)
 	e.add(op{kind: opHint, flow: f.state, conn: f.snap}, nil)
 	return nil
+}
+
+// late tells of bytes that came after the end of their connection.
+func (e *Engine) late(c *Conn, dir decode.Dir, off, n uint64) {
+	at := decode.At{Seq: e.seq, Time: e.now}
+	m := &decode.Message{
+		Kind: decode.Notice, Dir: dir, Begin: e.now, HeadEnd: at, End: at,
+		Anomalies: []decode.Anomaly{{
+			Kind: decode.AnomalyLate, Dir: dir, Offset: off,
+			Detail: fmt.Sprintf("%d bytes came after the end of the connection and were not decoded", n),
+		}},
+	}
+	e.add(op{kind: opNote, conn: c, item: &Item{Kind: ItemMessage, Dir: dir, Message: m}}, nil)
 }
 
 // open begins to follow a connection, giving up the most silent one when there

@@ -50,7 +50,8 @@ func TestStream(t *testing.T) {
 		{"process end ends its connections, later ends are not news",
 			new(script).conn(3, curl).conn(1, curl).conn(2, format.Conn{PID: 8}).write(1, 0, "Qa").procEnd(7).
 				conn(1, curl, format.FlagRepeat).end(1, format.ConnEnd{Reason: format.EndExit}).write(1, 2, "late\n"),
-			Options{}, "c1 request Qa flags=8\nc1 exchange 1 Qa -\nc1 end reason=2\nc3 end reason=2\nc2 end reason=0\n"},
+			Options{}, "c1 request Qa flags=8\nc1 exchange 1 Qa -\nc1 end reason=2\nc3 end reason=2\n" +
+				"c1 notice  late(5 bytes came after the end of the connection and were not decoded)\nc2 end reason=0\n"},
 		{"a section resets ids",
 			new(script).session(0).conn(1, curl).write(1, 0, "Qa\nQb").session(5).conn(1, curl).write(1, 0, "Qc\n").finish(),
 			Options{}, "session\nc1 request Qa\nc1 request Qb flags=1\nc1 exchange 1 Qa pending\nc1 exchange 2 Qb pending\nc1 end reason=0\nsession\nc1 request Qc\nc1 exchange 3 Qc pending\nc1 end reason=0\nclosed test\n"},
@@ -148,7 +149,7 @@ func TestSummary(t *testing.T) {
 		add(format.Event{Type: format.TypeData, Conn: 1}).
 		drop(0, format.Drop{}).finish()
 	_, got := play(t, s.evs, Options{})
-	want := Summary{Events: uint64(len(s.evs)) - 1, Bytes: 12, Sections: 1, Conns: 2, Messages: 6, Exchanges: 2, NoResponse: 2,
+	want := Summary{Events: uint64(len(s.evs)) - 1, Bytes: 12, Sections: 1, Conns: 2, Messages: 7, Exchanges: 2, NoResponse: 2,
 		OpaqueBytes: 2, Gaps: 3, LostBytes: 2 + 2 + 4, Drops: 1, Overlap: 3, Late: 4, Malformed: 1, Closed: true}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("(-want +got):\n%s", d)

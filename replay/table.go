@@ -32,6 +32,7 @@ type flow struct {
 type past struct {
 	evicted bool
 	next    [2]uint64
+	snap    *Conn
 }
 
 // table holds identity: which connections and processes exist in this section.
@@ -169,7 +170,7 @@ func (t *table) remember(f *flow, evicted bool) {
 			t.pastAt = (t.pastAt + 1) % maxPast
 		}
 	}
-	t.past[id] = past{evicted: evicted, next: f.next}
+	t.past[id] = past{evicted: evicted, next: f.next, snap: f.snap}
 }
 
 // forget makes id a new connection. Its place in the ring stays and is reused

@@ -154,7 +154,7 @@ func losses(sum replay.Summary) []string {
 	if sum.Gaps == 0 {
 		add(sum.Drops, "the recorder counted %s of something it could not record (replay shows them)", count(sum.Drops, "loss"))
 	}
-	add(sum.Late, "%s came after the end of their connection and are not shown", count(sum.Late, "byte"))
+	add(sum.Late, "%s came after the end of their connection and were not decoded", count(sum.Late, "byte"))
 	add(sum.Overlap, "%s came twice and are shown once", count(sum.Overlap, "byte"))
 	add(sum.Shed, "bodies of %s were dropped before their end, as too many were kept at once (--max-bodies)", count(sum.Shed, "connection"))
 	add(sum.Malformed, "%s could not be understood", count(sum.Malformed, "event"))

@@ -180,7 +180,7 @@ func TestNoSymlink(t *testing.T) {
 
 func TestLosses(t *testing.T) {
 	got := losses(replay.Summary{Gaps: 1, LostBytes: 7, Drops: 3, Late: 1, Overlap: 2, Malformed: 4, Evicted: 5})
-	want := []string{"7 bytes missing in 1 gap, marked where they are", "1 byte came after the end of their connection and are not shown",
+	want := []string{"7 bytes missing in 1 gap, marked where they are", "1 byte came after the end of their connection and were not decoded",
 		"2 bytes came twice and are shown once", "4 events could not be understood",
 		"5 connections open at once were too many to follow; the oldest are cut"}
 	if !slices.Equal(got, want) {

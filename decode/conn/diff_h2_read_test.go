@@ -197,6 +197,7 @@ func TestDifferentialHTTP2(t *testing.T) {
 		ours := asSeen(list)
 		ours.reset = x.reset // a stream that had ended before says nothing of its reset
 		want, got := x.settled(), ours.settled()
+		sides += len(got)
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Fatalf("seed %d (-x/net +got):\n%.3000s\n%.6000s", seed, diff, script(steps))
 		}
@@ -207,10 +208,12 @@ func TestDifferentialHTTP2(t *testing.T) {
 				}
 			}
 		}
+		if seed%4 != 0 {
+			continue // cuts are other tests' too
+		}
 		if cut := run(steps, decodetest.NumberedCut(seed)); !reflect.DeepEqual(list, cut) {
 			t.Fatalf("seed %d: cut differs (-whole +cut):\n%s", seed, cmp.Diff(list, cut))
 		}
-		sides += len(got)
 	}
 	t.Logf("%d connections, %d messages", diffConversations, sides)
 }

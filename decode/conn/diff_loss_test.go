@@ -11,7 +11,7 @@ import (
 
 // lossConversations is how many generated conversations are joined late, and
 // lose bytes.
-const lossConversations = 1500
+const lossConversations = 600
 
 // claims writes the messages that are claimed to be whole and right: nothing is
 // flagged and nothing said of them. Numbers of exchanges are left out; a

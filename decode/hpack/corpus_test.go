@@ -56,7 +56,7 @@ func (s *story) decodeFrom(t *testing.T, first int) ([][]decode.Field, []Result)
 }
 
 // TestCorpusStories decodes what eleven encoders made of the same header lists,
-// from the first block, and joined at every later one.
+// from the first block, and joined at later ones.
 func TestCorpusStories(t *testing.T) {
 	l := decodetest.NewLedger(t, "hpack")
 	joins := 0
@@ -71,7 +71,7 @@ func TestCorpusStories(t *testing.T) {
 			l.Expect(name, results[i].Fault == "" && slices.Equal(got[i], want[i]),
 				"case %d: fault %q %s", i, results[i].Fault, cmp.Diff(want[i], got[i]))
 		}
-		for _, first := range []int{1, 2, len(s.Cases) / 2, len(s.Cases) - 1} {
+		for _, first := range []int{1, len(s.Cases) / 2} {
 			if first <= 0 || first >= len(s.Cases) {
 				continue
 			}

@@ -120,8 +120,15 @@ func (c *Conn) End(dst []decode.Message, at decode.At, clean bool) []decode.Mess
 	if clean {
 		why = "the connection ended"
 	}
+	for i := range c.half {
+		why += c.half[i].farewell()
+	}
 	// By age, not in map order: output must be the same each time.
 	for st := c.reg.oldest; st != nil; st = c.reg.oldest {
+		if text := c.refused(st.id); text != "" && !st.slot[slotResponse].started {
+			c.abandon(st, 0, AnomalyRefused, text)
+			continue
+		}
 		for slot := range st.slot {
 			o := &st.slot[slot]
 			switch {

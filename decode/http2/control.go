@@ -2,6 +2,7 @@ package http2
 
 import (
 	"encoding/binary"
+	"fmt"
 
 	"github.com/NoFear0411/spliff/decode"
 	"github.com/NoFear0411/spliff/decode/hpack"
@@ -173,6 +174,29 @@ func (c *Conn) reset(h *half, p []byte) {
 	c.abandon(st, decode.Reset, AnomalyReset, resetText(code, h.damaged, h.fromPeer))
 }
 
+// goodbye is the last GOAWAY that was seen.
+type goodbye struct {
+	code, last uint32
+}
+
+// farewell tells of a GOAWAY with an error in this direction.
+func (h *half) farewell() string {
+	if h.goAway == nil || h.goAway.code == 0 {
+		return ""
+	}
+	return "; GOAWAY " + resetText(h.goAway.code, false, h.fromPeer)
+}
+
+// refused says that a request was not processed, as the server's GOAWAY told
+// (§6.8: streams above the last one it names), or returns "".
+func (c *Conn) refused(id uint32) string {
+	g := c.half[c.client.Other()].goAway
+	if g == nil || id&1 == 0 || id <= g.last {
+		return ""
+	}
+	return fmt.Sprintf("GOAWAY %s (%d), last stream %d: the server did not process it", errorName(g.code), g.code, g.last)
+}
+
 // goAway describes GOAWAY (§6.8) unless it is an orderly goodbye.
 func (c *Conn) goAway(h *half, p []byte) {
 	switch {
@@ -184,6 +208,7 @@ func (c *Conn) goAway(h *half, p []byte) {
 		return
 	}
 	code := binary.BigEndian.Uint32(p[4:])
+	h.goAway = &goodbye{code: code, last: priority(p)}
 	if code == 0 {
 		return
 	}

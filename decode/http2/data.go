@@ -2,6 +2,7 @@ package http2
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/NoFear0411/spliff/decode"
 )
@@ -22,7 +23,9 @@ func (c *Conn) startData(h *half) {
 	h.data.st = c.dataStream(h)
 	h.window -= int64(h.f.length)
 	if st := h.data.st; st != nil {
-		st.slot[h.data.slot].window -= int64(h.f.length)
+		o := &st.slot[h.data.slot]
+		o.window -= int64(h.f.length)
+		o.placeLoss(h)
 	}
 	if h.data.padded && h.f.length == 0 {
 		c.badPadding(h)
@@ -234,12 +237,44 @@ func (c *Conn) noteLoss(o *open, slot int) bool {
 	return true
 }
 
+// placeLoss notes where in the body a loss fell that happened since the last
+// time: behind what was seen of it by then.
+func (o *open) placeLoss(h *half) {
+	if o.placed == h.losses {
+		return
+	}
+	if o.placed = h.losses; o.places == 0 || o.lossAt != o.m.Body.Size {
+		o.places++
+		o.lossAt = o.m.Body.Size
+	}
+}
+
+// fillLoss adds n bytes to the body that a length says are missing. Where they
+// were is known if all that was lost fell in one place.
+func (c *Conn) fillLoss(o *open, n uint64) {
+	b := &o.m.Body
+	b.Lost += n
+	b.Size += n
+	if n == 0 || o.places != 1 || len(b.Gaps) >= c.lim.Gaps {
+		return
+	}
+	at := 0
+	for at < len(b.Gaps) && b.Gaps[at].Off < o.lossAt {
+		at++
+	}
+	for i := at; i < len(b.Gaps); i++ {
+		b.Gaps[i].Off += n
+	}
+	b.Gaps = slices.Insert(b.Gaps, at, decode.Span{Off: o.lossAt, Len: n})
+}
+
 // checkLength compares the content-length with what END_STREAM ended
 // (RFC 9113 §8.1.1). After a loss it tells how much is missing.
 func (c *Conn) checkLength(st *stream, slot int) {
 	o := &st.slot[slot]
 	b := &o.m.Body
 	lossy := c.noteLoss(o, slot)
+	o.placeLoss(&c.half[c.dirOf(slot)])
 	// RFC 9110 §8.6: these may state the length that another answer would have
 	// had. A response whose request was not seen may answer HEAD.
 	headOnly := slot == slotResponse && (st.head || o.m.Status == 204 || o.m.Status == 304 ||
@@ -257,8 +292,7 @@ func (c *Conn) checkLength(st *stream, slot int) {
 	// missing between them can be counted although the frames were not seen.
 	if want := uint64(o.length); lossy && want >= b.Size {
 		// Both the declared end and the real one are known.
-		b.Lost += want - b.Size
-		b.Size = want
+		c.fillLoss(o, want-b.Size)
 		o.m.Flags &^= decode.Incomplete
 		if b.Lost == 0 {
 			o.m.Flags &^= decode.Gapped

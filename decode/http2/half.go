@@ -52,8 +52,9 @@ type half struct {
 
 	window    int64 // what updates added to the connection's window for this direction, less DATA
 	initial   int64 // window of a new stream in this direction (§6.9.2)
-	settings  bool  // the SETTINGS sent in this direction were seen
-	frameSize int   // largest frame the receiver announced to accept; 0 unknown
+	goAway    *goodbye
+	settings  bool // the SETTINGS sent in this direction were seen
+	frameSize int  // largest frame the receiver announced to accept; 0 unknown
 	maxStream uint32
 	losses    int // times the frame boundary was lost
 	search    search

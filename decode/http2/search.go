@@ -16,9 +16,21 @@ const (
 // the bytes of the second header, so it cannot depend on how bytes are cut.
 type search struct {
 	buf     []byte
-	off     int // buf[:off] was looked at and skipped
+	came    []arrival // when what is in buf came, in its order
+	off     int       // buf[:off] was looked at and skipped
 	skipped uint64
 }
+
+// arrival is when bytes of the buffer came: those up to end, from where the one
+// before ends.
+type arrival struct {
+	end   int
+	at    decode.At
+	start int64
+}
+
+// maxArrivals bounds how many are kept apart; later bytes count as the last.
+const maxArrivals = 1024
 
 // searchFrame adds bytes to the search.
 func (c *Conn) searchFrame(h *half, p []byte) {
@@ -27,9 +39,21 @@ func (c *Conn) searchFrame(h *half, p []byte) {
 	// however small the chunks are.
 	if s.off > len(s.buf)/2 && s.off > minFrameSize {
 		s.buf = s.buf[:copy(s.buf, s.buf[s.off:])]
+		gone := 0
+		for gone < len(s.came) && s.came[gone].end <= s.off {
+			gone++
+		}
+		s.came = s.came[:copy(s.came, s.came[gone:])]
+		for i := range s.came {
+			s.came[i].end -= s.off
+		}
 		s.off = 0
 	}
 	s.buf = append(s.buf, p...)
+	if len(s.came) == maxArrivals {
+		s.came = s.came[:maxArrivals-1]
+	}
+	s.came = append(s.came, arrival{len(s.buf), c.at, c.start})
 	c.scan(h, false)
 }
 
@@ -78,6 +102,7 @@ func (c *Conn) scan(h *half, final bool) {
 // found goes on with rest, which begins with a frame.
 func (c *Conn) found(h *half, rest []byte) {
 	skipped, late := h.search.skipped, h.midStream
+	from, came := len(h.search.buf)-len(rest), h.search.came
 	h.search = search{}
 	h.pos -= uint64(len(rest))
 	h.frameAt = h.pos
@@ -89,8 +114,17 @@ func (c *Conn) found(h *half, rest []byte) {
 		c.notice(h.dir, 0, decode.AnomalyResync, "%d bytes skipped", skipped)
 	}
 	h.told -= uint64(len(rest)) // read again
-	// No endless turn: rest begins with a whole header, which feed consumes.
-	c.feed(h, rest)
+	// No endless turn: rest begins with a whole header, which feed consumes. What
+	// was held carries the time it came, not that of being found.
+	at, start := c.at, c.start
+	for _, a := range came {
+		if n := a.end - from; n > 0 {
+			c.at, c.start = a.at, a.start
+			c.feed(h, rest[:n])
+			rest, from = rest[n:], a.end
+		}
+	}
+	c.at, c.start = at, start
 }
 
 // plausible reports whether f can be a frame of this direction.

@@ -18,12 +18,15 @@ const (
 // open is a message being put together.
 type open struct {
 	m       decode.Message
-	started bool  // something of it was seen
-	head    bool  // its final head was seen
-	done    bool  // its direction of the stream has ended
-	tunnel  bool  // it was given out; DATA now belongs to a tunnel
-	unsized bool  // an unknown number of bytes is missing
-	losses  int   // half.losses when it began
+	started bool // something of it was seen
+	head    bool // its final head was seen
+	done    bool // its direction of the stream has ended
+	tunnel  bool // it was given out; DATA now belongs to a tunnel
+	unsized bool // an unknown number of bytes is missing
+	losses  int  // half.losses when it began
+	placed  int  // half.losses when their place in the body was last noted
+	places  int  // how many places there are
+	lossAt  uint64
 	length  int64 // content-length, or noLength
 	more    int   // anomalies over the limit
 	window  int64 // what updates added to its flow-control window, less DATA
@@ -139,7 +142,7 @@ func (c *Conn) begun(st *stream, slot int, h *half, begin int64) *open {
 		kind = decode.Response
 	}
 	// noteLoss compares losses: was the boundary lost while this was open?
-	o.started, o.losses = true, h.losses
+	o.started, o.losses, o.placed = true, h.losses, h.losses
 	m := &o.m // zero; a literal would be built elsewhere and copied
 	m.Kind, m.Dir, m.Proto = kind, h.dir, proto
 	m.Exchange, m.Stream = st.exchange, st.id

@@ -19,8 +19,7 @@ import (
 )
 
 // side writes one direction of a conversation. Header blocks come from x/net's
-// encoder; its framer cannot be had without golang.org/x/text, so frames are
-// written here.
+// encoder; frames are written here, as some must be wrong.
 type side struct {
 	t   testing.TB
 	out bytes.Buffer
