@@ -392,7 +392,8 @@ func (s *Session) rest(sink Sink, last bool) {
 	if !ok {
 		return
 	}
-	for p.Busy() && (last || s.ring.pending() < uint64(len(s.ring.data)/4)) { // half of it: data is mapped twice
+	// Seven eighths of it: data is mapped twice. Beyond, a burst could fill it while we sleep.
+	for p.Busy() && (last || s.ring.pending() < uint64(len(s.ring.data)/16*7)) {
 		time.Sleep(restWait)
 	}
 }

@@ -5,9 +5,8 @@ import (
 	"encoding/binary"
 	"hash/crc32"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"syscall"
+	"strings"
 	"testing"
 
 	"github.com/klauspost/compress/zstd"
@@ -40,20 +39,14 @@ func TestHostileFiles(t *testing.T) {
 			if args[0] == "export" {
 				args = []string{"export", file, "-f", "events"}
 			}
-			cmd := exec.Command(spliff, args...)
-			var errs bytes.Buffer
-			cmd.Stderr = &errs
-			err := cmd.Run()
-			state := cmd.ProcessState
-			if bytes.Contains(errs.Bytes(), []byte("panic")) || state.ExitCode() < 0 || state.ExitCode() == 2 {
-				t.Errorf("%s: %v: %v\n%.2000s", name, args, err, errs.String())
+			c := costOf(t, args...)
+			if strings.Contains(c.Stderr, "panic") || c.Code < 0 || c.Code == 2 {
+				t.Errorf("%s: %v: exit %d\n%.2000s", name, args, c.Code, c.Stderr)
 			}
-			rss := int64(state.SysUsage().(*syscall.Rusage).Maxrss) << 10
-			if rss > budget {
-				t.Errorf("%s: %v took %d MiB of memory, budget %d MiB", name, args[:1], rss>>20, budget>>20)
+			if c.RSS > budget {
+				t.Errorf("%s: %v took %d MiB of memory, budget %d MiB", name, args[:1], c.RSS>>20, budget>>20)
 			}
-			cpu := (state.UserTime() + state.SystemTime()).Seconds()
-			if rate := cpu / (float64(len(b))/(1<<20) + 1); rate > worst {
+			if rate := c.CPU.Seconds() / (float64(len(b))/(1<<20) + 1); rate > worst {
 				worst, slowest = rate, args[0]
 			}
 		}

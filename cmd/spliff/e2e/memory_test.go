@@ -5,11 +5,9 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/NoFear0411/spliff/decode/decodetest"
@@ -88,15 +86,12 @@ func TestMemory(t *testing.T) {
 		{"show", "--json", file}, {"replay", "-b", file}, {"show", file, "1"}, {"export", "-f", "json", file},
 	} {
 		t.Run(args[0]+" "+args[1][:2], func(t *testing.T) {
-			cmd := exec.Command(spliff, args...)
-			cmd.Env = append(os.Environ(), "GOMEMLIMIT=", "GOGC=")
-			var errs bytes.Buffer
-			cmd.Stderr = &errs
-			if err := cmd.Run(); err != nil {
-				t.Fatalf("%v: %v\n%s", args, err, errs.String())
+			c := costOf(t, args...)
+			if c.Code != 0 {
+				t.Fatalf("%v: exit %d\n%s", args, c.Code, c.Stderr)
 			}
-			mib := cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss >> 10
-			t.Logf("%d MiB, %v of CPU; %s", mib, cmd.ProcessState.UserTime(), strings.TrimSpace(errs.String()))
+			mib := c.RSS >> 20
+			t.Logf("%d MiB, %v of CPU; %s", mib, c.CPU, strings.TrimSpace(c.Stderr))
 			if mib > 512 {
 				t.Errorf("%d MiB of memory, at most 512 are allowed", mib)
 			}
@@ -123,12 +118,11 @@ func TestHostileBounds(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "h.spl")
 			must(t, spliff, "import", "-f", "raw", filepath.Join(dir, "c2s.bin"), filepath.Join(dir, "s2c.bin"), "-o", file)
 			for _, args := range [][]string{{"show", "--json", file}, {"replay", "-b", file}} {
-				cmd := exec.Command(spliff, args...)
-				if err := cmd.Run(); err != nil && cmd.ProcessState.ExitCode() != 4 {
-					t.Fatalf("%v: %v", args, err)
+				c := costOf(t, args...)
+				if c.Code != 0 && c.Code != 4 {
+					t.Fatalf("%v: exit %d\n%s", args, c.Code, c.Stderr)
 				}
-				mib := cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss >> 10
-				took := cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
+				mib, took := c.RSS>>20, c.CPU
 				most = max(most, mib)
 				if mib > rss || took.Seconds() > seconds {
 					t.Errorf("%s: %d MiB and %v of CPU, at most %d and %v s are allowed", args[0], mib, took, rss, seconds)
