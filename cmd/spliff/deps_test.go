@@ -64,7 +64,7 @@ func importTable() []importRule {
 			pkg: "decode", own: []string{"decode"},
 			other: []string{"golang.org/x/net/http2/hpack", "github.com/klauspost/compress", "github.com/andybalholm/brotli", "github.com/gabriel-vasile/mimetype", "golang.org/x/text/encoding"},
 			never: pure,
-			why:   "a decoder is a function of its bytes: no clock, no lock, no file, no goroutine, and sessions know nothing of it",
+			why:   "a decoder is a function of its bytes: no clock, no lock, no file, no goroutine, and sessions know nothing of it; codings, file types and character sets are libraries' work",
 		},
 		{
 			pkg: "decode/decodetest", own: []string{"decode"}, other: []string{"github.com/google/go-cmp"},
