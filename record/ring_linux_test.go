@@ -122,8 +122,9 @@ func TestRest(t *testing.T) {
 	}{
 		{"not busy", 0, 0, false, 1},
 		{"busy, room", 64, 3, false, 4},
-		{"busy, half full", 136, 3, false, 1},
-		{"busy, half full, last round", 136, 3, true, 4},
+		{"busy, half full", 136, 3, false, 4},
+		{"busy, nearly full", 232, 3, false, 1},
+		{"busy, nearly full, last round", 232, 3, true, 4},
 	}
 	for _, tt := range tests {
 		m := newMemoryRing(256)
