@@ -19,7 +19,7 @@ func (d *info) contents(sum *format.Summary, sec *format.Section) {
 		s.own(sep)
 		s.grouped(sum.Counts[t])
 		s.own(" ")
-		if name := typeName(t); name != "" {
+		if name := literal(t.Name()); name != "" {
 			s.own(name)
 		} else {
 			s.own("of type ")
@@ -282,20 +282,6 @@ func Verdict(w io.Writer, f *SessionInfo, o InfoOptions) error {
 	}
 	s.own("\n")
 	return s.flush(w)
-}
-
-// typeName is the word for a type of event, "" if there is none.
-func typeName(t format.Type) literal {
-	names := [...]literal{
-		format.TypeData: "data", format.TypeConn: "conn", format.TypeConnEnd: "conn_end", format.TypeProc: "proc",
-		format.TypeProcEnd: "proc_end", format.TypeDrop: "drop", format.TypeClock: "clock", format.TypeSession: "session",
-		format.TypeProbe: "probe", format.TypeKeyLog: "keylog", format.TypeAttach: "attach", format.TypeMark: "mark",
-		format.TypeTick: "tick", format.TypeEnd: "end", format.TypeHandshake: "handshake",
-	}
-	if int(t) < len(names) {
-		return names[t]
-	}
-	return ""
 }
 
 // causeText says why something was lost.

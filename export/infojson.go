@@ -167,7 +167,7 @@ func jsonSummaryOf(s *format.Section) *jsonSummary {
 		Procs: v.Procs, Lost: jsonLostOf(v.Lost)}
 	j.Lost.Cause = ""
 	for t, n := range v.Counts {
-		name := string(typeName(t))
+		name := t.Name()
 		if name == "" {
 			name = strconv.Itoa(int(t))
 		}

@@ -23,6 +23,21 @@ const (
 	TypeHandshake Type = 15 // a TLS handshake finished, payload [Handshake]
 )
 
+// Name returns the word for t in text forms of a session, "" for a type that 1.0
+// has no word for.
+func (t Type) Name() string {
+	names := [...]string{
+		TypeData: "data", TypeConn: "conn", TypeConnEnd: "conn_end", TypeProc: "proc",
+		TypeProcEnd: "proc_end", TypeDrop: "drop", TypeClock: "clock", TypeSession: "session",
+		TypeProbe: "probe", TypeKeyLog: "keylog", TypeAttach: "attach", TypeMark: "mark",
+		TypeTick: "tick", TypeEnd: "end", TypeHandshake: "handshake",
+	}
+	if int(t) < len(names) {
+		return names[t]
+	}
+	return ""
+}
+
 // Dir says which way bytes went, seen from the recorded process.
 type Dir uint8
 

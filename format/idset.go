@@ -54,9 +54,6 @@ func (s idSet) count() (n uint64) {
 	return n
 }
 
-// has reports whether id is in s.
-func (s idSet) has(id uint32) bool { return s.hasRange(idRange{id, id}) }
-
 // hasRange reports whether all of r is in s.
 func (s idSet) hasRange(r idRange) bool {
 	i, _ := slices.BinarySearchFunc(s, r.lo, func(r idRange, id uint32) int { return cmp.Compare(r.hi, id) })

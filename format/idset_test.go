@@ -7,6 +7,9 @@ import (
 	"testing"
 )
 
+// has reports whether id is in s.
+func (s idSet) has(id uint32) bool { return s.hasRange(idRange{id, id}) }
+
 func TestIDSet(t *testing.T) {
 	tests := []struct {
 		name  string

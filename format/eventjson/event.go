@@ -101,7 +101,7 @@ func headerFields(c *codec, h *header) {
 		c.begin("type")
 		c.dst = append(c.dst, '0')
 	} else {
-		word(c, "type", &h.Type, typeName)
+		word(c, "type", &h.Type, format.Type.Name)
 	}
 	small(c, "conn", &h.Conn)
 	word(c, "dir", &h.Dir, dirName)
@@ -235,7 +235,7 @@ func check(h *header) error {
 	switch h.Type {
 	case format.TypeConn, format.TypeProc, format.TypeProbe, format.TypeSession:
 		if n > format.MaxDefinition {
-			return fmt.Errorf("payload of %d bytes, at most %d for type %q", n, format.MaxDefinition, typeName(h.Type))
+			return fmt.Errorf("payload of %d bytes, at most %d for type %q", n, format.MaxDefinition, h.Type.Name())
 		}
 	}
 	return nil

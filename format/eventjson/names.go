@@ -5,42 +5,6 @@ import "github.com/NoFear0411/spliff/format"
 // The words for numbers of the format. "" is for a number without a word, which
 // is written as it is.
 
-func typeName(t format.Type) string {
-	switch t {
-	case format.TypeData:
-		return "data"
-	case format.TypeConn:
-		return "conn"
-	case format.TypeConnEnd:
-		return "conn_end"
-	case format.TypeProc:
-		return "proc"
-	case format.TypeProcEnd:
-		return "proc_end"
-	case format.TypeDrop:
-		return "drop"
-	case format.TypeClock:
-		return "clock"
-	case format.TypeSession:
-		return "session"
-	case format.TypeProbe:
-		return "probe"
-	case format.TypeKeyLog:
-		return "keylog"
-	case format.TypeAttach:
-		return "attach"
-	case format.TypeMark:
-		return "mark"
-	case format.TypeTick:
-		return "tick"
-	case format.TypeEnd:
-		return "end"
-	case format.TypeHandshake:
-		return "handshake"
-	}
-	return ""
-}
-
 func dirName(d format.Dir) string {
 	switch d {
 	case format.DirWrite:
