@@ -6,7 +6,7 @@
 // it loads the object, attaches the programs and drains the ring.
 //
 //	uprobe, uretprobe ─► call_enter, call_return ─┐
-//	uprobe            ─► session_touch, _new      ├─► conns, tasks ─► ring
+//	uprobe            ─► session_touch, new_*     ├─► conns, tasks ─► ring
 //	tracepoints       ─► sock_*, forked, execed,  │
 //	                     exited, files_mapped ────┘
 //

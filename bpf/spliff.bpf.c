@@ -17,7 +17,10 @@
 #include "emit.h"
 #include "task.h"
 #include "sock.h"
-#include "openssl.h"
+#include "cookie.h"
+#include "session.h"
+#include "calls.h"
+#include "touch.h"
 
 char LICENSE[] SEC("license") = "GPL v2";
 
@@ -32,3 +35,4 @@ const enum ev_dir *keep_ev_dir __attribute__((unused));
 const enum loss *keep_loss __attribute__((unused));
 const enum what *keep_what __attribute__((unused));
 const enum how *keep_how __attribute__((unused));
+const enum call_flags *keep_call_flags __attribute__((unused));

@@ -13,6 +13,13 @@ import (
 	"github.com/cilium/ebpf"
 )
 
+type SpliffCallFlags uint32
+
+const (
+	SpliffCallFlagsF_ZERO  SpliffCallFlags = 1
+	SpliffCallFlagsF_KNOWN SpliffCallFlags = 2
+)
+
 type SpliffConn struct {
 	_         structs.HostLayout
 	Id        uint64
@@ -142,9 +149,21 @@ type SpliffEvProc struct {
 type SpliffHow uint32
 
 const (
-	SpliffHowH_RETURN SpliffHow = 0
-	SpliffHowH_ARG4   SpliffHow = 1
-	SpliffHowH_ARG5   SpliffHow = 2
+	SpliffHowH_RETURN    SpliffHow = 0
+	SpliffHowH_ARG4      SpliffHow = 1
+	SpliffHowH_ARG5      SpliffHow = 2
+	SpliffHowH_COUNT     SpliffHow = 3
+	SpliffHowH_BLIND     SpliffHow = 4
+	SpliffHowH_NONE      SpliffHow = 5
+	SpliffHowH_CONNECT   SpliffHow = 6
+	SpliffHowH_ACCEPT    SpliffHow = 7
+	SpliffHowH_PTR_U32   SpliffHow = 8
+	SpliffHowH_PTR_U16   SpliffHow = 9
+	SpliffHowH_DATUM     SpliffHow = 10
+	SpliffHowH_STRING    SpliffHow = 11
+	SpliffHowH_COPIED    SpliffHow = 12
+	SpliffHowH_SESSION   SpliffHow = 13
+	SpliffHowH_OUT_FLAGS SpliffHow = 14
 )
 
 type SpliffLoss uint32
@@ -192,17 +211,20 @@ type SpliffTuple struct {
 type SpliffWhat uint32
 
 const (
-	SpliffWhatW_WRITE         SpliffWhat = 1
-	SpliffWhatW_READ          SpliffWhat = 2
-	SpliffWhatW_HANDSHAKE     SpliffWhat = 3
-	SpliffWhatW_ALPN          SpliffWhat = 4
-	SpliffWhatW_NEW           SpliffWhat = 5
-	SpliffWhatW_FREE          SpliffWhat = 6
-	SpliffWhatW_CLEAR         SpliffWhat = 7
-	SpliffWhatW_UP_REF        SpliffWhat = 8
-	SpliffWhatW_SHUTDOWN      SpliffWhat = 9
-	SpliffWhatW_ACCEPT_STATE  SpliffWhat = 10
-	SpliffWhatW_CONNECT_STATE SpliffWhat = 11
+	SpliffWhatW_WRITE     SpliffWhat = 1
+	SpliffWhatW_READ      SpliffWhat = 2
+	SpliffWhatW_HANDSHAKE SpliffWhat = 3
+	SpliffWhatW_ALPN      SpliffWhat = 4
+	SpliffWhatW_NEW       SpliffWhat = 5
+	SpliffWhatW_FREE      SpliffWhat = 6
+	SpliffWhatW_CLEAR     SpliffWhat = 7
+	SpliffWhatW_UP_REF    SpliffWhat = 8
+	SpliffWhatW_SHUTDOWN  SpliffWhat = 9
+	SpliffWhatW_SERVER    SpliffWhat = 10
+	SpliffWhatW_CLIENT    SpliffWhat = 11
+	SpliffWhatW_ROLE      SpliffWhat = 12
+	SpliffWhatW_INIT      SpliffWhat = 13
+	SpliffWhatW_SEEN      SpliffWhat = 14
 )
 
 // Names of all BPF objects in the ELF.
@@ -228,6 +250,7 @@ const (
 	SpliffProgSockReceived   = "sock_received"
 	SpliffProgSockSent       = "sock_sent"
 	SpliffVarComms           = "comms"
+	SpliffVarKeepCallFlags   = "keep_call_flags"
 	SpliffVarKeepEvConn      = "keep_ev_conn"
 	SpliffVarKeepEvData      = "keep_ev_data"
 	SpliffVarKeepEvDir       = "keep_ev_dir"
@@ -322,6 +345,7 @@ type SpliffMapSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type SpliffVariableSpecs struct {
 	Comms           *ebpf.VariableSpec `ebpf:"comms"`
+	KeepCallFlags   *ebpf.VariableSpec `ebpf:"keep_call_flags"`
 	KeepEvConn      *ebpf.VariableSpec `ebpf:"keep_ev_conn"`
 	KeepEvData      *ebpf.VariableSpec `ebpf:"keep_ev_data"`
 	KeepEvDir       *ebpf.VariableSpec `ebpf:"keep_ev_dir"`
@@ -387,6 +411,7 @@ func (m *SpliffMaps) Close() error {
 // It can be passed to LoadSpliffObjects or ebpf.CollectionSpec.LoadAndAssign.
 type SpliffVariables struct {
 	Comms           *ebpf.Variable `ebpf:"comms"`
+	KeepCallFlags   *ebpf.Variable `ebpf:"keep_call_flags"`
 	KeepEvConn      *ebpf.Variable `ebpf:"keep_ev_conn"`
 	KeepEvData      *ebpf.Variable `ebpf:"keep_ev_data"`
 	KeepEvDir       *ebpf.Variable `ebpf:"keep_ev_dir"`

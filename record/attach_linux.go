@@ -223,7 +223,7 @@ func (g group) link(m *image, prog *ebpf.Program, pid uint32) (io.Closer, error)
 
 // groups sorts sites by the program that goes on them, in the order to attach:
 // returns before entries, or a frame would be left behind; calls that move bytes
-// before SSL_new, or a session could seem watched from its birth that was not.
+// before those that make sessions, or a session could seem watched from its birth that was not.
 func (k *kernel) groups(sites []site, lib uint8) []group {
 	enter := group{prog: "call_enter"}
 	leave := group{prog: "call_return", kind: linkReturn}
@@ -239,7 +239,7 @@ func (k *kernel) groups(sites []site, lib uint8) []group {
 	}
 	for _, s := range sites {
 		switch {
-		case s.what == whatNew:
+		case !s.entry:
 			add(&made, s)
 		case s.ret:
 			add(&enter, s)

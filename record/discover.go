@@ -14,10 +14,11 @@ import (
 // procFS is the procfs that is read; tests give a folder of their own.
 type procFS string
 
-// mapped is an executable mapping of a file that interests us.
+// mapped is an executable mapping of a file.
 type mapped struct {
 	pid  uint32
 	path string // as the process sees it
+	file string // device, inode and path: the same for each process in a mount namespace
 	open string // a path that opens exactly that inode, in any mount namespace
 }
 
@@ -26,6 +27,9 @@ type fileKey struct {
 	dev, inode uint64 // dev is 0 where the same file shows under several
 	buildID    string
 }
+
+// base is the name of the file, also of one that is deleted.
+func (m mapped) base() string { return filepath.Base(strings.TrimSuffix(m.path, " (deleted)")) }
 
 // pids lists the processes.
 func (p procFS) pids() []uint32 {
@@ -45,9 +49,9 @@ func (p procFS) exists(pid uint32) bool {
 	return err == nil
 }
 
-// libraries returns the executable mappings of a process whose file want accepts
-// by its base name. A process that vanished has none.
-func (p procFS) libraries(pid uint32, want func(base string) bool) []mapped {
+// mappings returns the executable mappings of files of a process, each file once.
+// A process that vanished has none.
+func (p procFS) mappings(pid uint32) []mapped {
 	dir := filepath.Join(string(p), strconv.FormatUint(uint64(pid), 10))
 	f, err := os.Open(filepath.Join(dir, "maps"))
 	if err != nil {
@@ -60,18 +64,18 @@ func (p procFS) libraries(pid uint32, want func(base string) bool) []mapped {
 	sc.Buffer(make([]byte, 0, 8192), 1<<16)
 	for sc.Scan() {
 		m, ok := parseMapping(sc.Bytes())
-		if !ok || seen[m.path] || !want(filepath.Base(strings.TrimSuffix(m.path, " (deleted)"))) {
+		if !ok || seen[m.file] {
 			continue
 		}
-		seen[m.path] = true
+		seen[m.file] = true
 		// map_files opens the mapped inode itself, also when it was replaced on disk by
 		// an upgrade or lies in another mount namespace.
-		found = append(found, mapped{pid: pid, path: m.path, open: filepath.Join(dir, "map_files", m.span)})
+		found = append(found, mapped{pid: pid, path: m.path, file: m.file, open: filepath.Join(dir, "map_files", m.span)})
 	}
 	return found
 }
 
-type mapping struct{ span, path string }
+type mapping struct{ span, path, file string }
 
 // parseMapping reads a line of /proc/PID/maps (Documentation/filesystems/proc.rst)
 // and accepts executable mappings of files.
@@ -82,7 +86,8 @@ func parseMapping(line []byte) (mapping, bool) {
 	}
 	// The path is the rest of the line: it may hold spaces.
 	at := bytes.IndexByte(line, '/')
-	return mapping{span: string(fields[0]), path: string(line[at:])}, true
+	file := string(fields[3]) + " " + string(fields[4]) + " " + string(line[at:])
+	return mapping{span: string(fields[0]), path: string(line[at:]), file: file}, true
 }
 
 // parents returns the parent of every process.
@@ -168,21 +173,20 @@ func (p procFS) cgroup(pid uint32) string {
 	return ""
 }
 
-// isOpenSSL3 accepts the names under which distributions install OpenSSL 3.
-func isOpenSSL3(base string) bool {
-	return base == "libssl.so.3" || strings.HasPrefix(base, "libssl.so.3.") || strings.HasPrefix(base, "libssl-") && strings.HasSuffix(base, ".so.3")
-}
-
 // isLinker accepts the dynamic linkers of glibc and musl.
 func isLinker(base string) bool {
 	return strings.HasPrefix(base, "ld-linux") || strings.HasPrefix(base, "ld-musl") || base == "ld.so"
 }
 
 // installedPatterns are where libraries lie on common distributions.
-func installedPatterns() (openssl, linkers []string) {
+func installedPatterns() (tls, linkers []string) {
 	for _, dir := range []string{"/usr/lib/*-linux-gnu", "/usr/lib64", "/usr/lib", "/lib/*-linux-gnu", "/lib64", "/lib",
 		"/usr/local/lib", "/usr/local/lib64", "/usr/local/*/lib", "/opt/*/lib", "/opt/*/lib64"} {
-		openssl = append(openssl, dir+"/libssl.so.3*")
+		for _, l := range libraries() {
+			for _, name := range l.files {
+				tls = append(tls, dir+"/"+name)
+			}
+		}
 	}
-	return openssl, []string{"/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1", "/lib/ld-musl-*.so.1"}
+	return tls, []string{"/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1", "/lib/ld-musl-*.so.1"}
 }

@@ -31,8 +31,8 @@ func TestParseMapping(t *testing.T) {
 		want mapping
 		ok   bool
 	}{
-		{"7f00-7f10 r-xp 00001000 08:01 99 /usr/lib/libssl.so.3", mapping{"7f00-7f10", "/usr/lib/libssl.so.3"}, true},
-		{"7f00-7f10 r-xp 00001000 08:01 99                 /a b/libssl.so.3 (deleted)", mapping{"7f00-7f10", "/a b/libssl.so.3 (deleted)"}, true},
+		{"7f00-7f10 r-xp 00001000 08:01 99 /usr/lib/libssl.so.3", mapping{"7f00-7f10", "/usr/lib/libssl.so.3", "08:01 99 /usr/lib/libssl.so.3"}, true},
+		{"7f00-7f10 r-xp 00001000 08:01 99                 /a b/libssl.so.3 (deleted)", mapping{"7f00-7f10", "/a b/libssl.so.3 (deleted)", "08:01 99 /a b/libssl.so.3 (deleted)"}, true},
 		{"7f00-7f10 r--p 00001000 08:01 99 /usr/lib/libssl.so.3", mapping{}, false},
 		{"7f00-7f10 r-xp 00000000 00:00 0 [vdso]", mapping{}, false},
 		{"7f00-7f10 r-xp 00000000 00:00 0", mapping{}, false},
@@ -70,14 +70,16 @@ func TestLibraries(t *testing.T) {
 7f70-7f80 r-xp 00001000 08:01 97 /usr/lib/libssl3.so
 `})
 	var got []string
-	for _, m := range p.libraries(7, isOpenSSL3) {
-		got = append(got, m.path+" "+filepath.Base(m.open))
+	for _, m := range p.mappings(7) {
+		if slices.Contains(named(m.base()), &openSSL) {
+			got = append(got, m.path+" "+filepath.Base(m.open)+" "+m.file[:8])
+		}
 	}
-	want := []string{"/usr/lib/libssl.so.3 7f10-7f20", "/old/libssl.so.3 (deleted) 7f50-7f60"}
+	want := []string{"/usr/lib/libssl.so.3 7f10-7f20 08:01 99", "/old/libssl.so.3 (deleted) 7f50-7f60 08:01 98"}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
 	}
-	if got := p.libraries(8, isOpenSSL3); got != nil {
+	if got := p.mappings(8); got != nil {
 		t.Errorf("a process that is gone has %v", got)
 	}
 }
@@ -108,13 +110,5 @@ func TestCgroup(t *testing.T) {
 	}
 	if got := p.cgroup(6) + p.cgroup(7); got != "" {
 		t.Errorf("cgroup %q, want none", got)
-	}
-}
-
-func TestLibraryNames(t *testing.T) {
-	for name, want := range map[string]bool{"libssl.so.3": true, "libssl.so.3.0.19": true, "libssl.so.1.1": false, "libssl3.so": false, "libcrypto.so.3": false} {
-		if got := isOpenSSL3(name); got != want {
-			t.Errorf("%s: %v, want %v", name, got, want)
-		}
 	}
 }

@@ -24,34 +24,45 @@ type image struct {
 	buildID string
 }
 
-// openImage opens an ELF file of another process, which is hostile input: only
-// regular files up to maxELF, and a parser panic becomes an error.
-func openImage(path string) (img *image, err error) {
+// openELF opens an ELF file of another process, which is hostile input: only
+// regular files up to maxELF. Its caller guards against a panic of the parser.
+func openELF(path string) (*os.File, *elf.File, error) {
+	// Looked at before it is opened: opening a device can do things.
+	if st, err := os.Stat(path); err != nil {
+		return nil, nil, err
+	} else if !st.Mode().IsRegular() || st.Size() > maxELF {
+		return nil, nil, fmt.Errorf("parse %s: %w", path, errNotELF)
+	}
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
+	e, err := elf.NewFile(f)
+	if err == nil {
+		err = sane(e)
+	}
+	if err != nil {
+		f.Close()
+		return nil, nil, fmt.Errorf("parse %s: %w: %v", path, errNotELF, err)
+	}
+	return f, e, nil
+}
+
+// openImage opens an ELF file of another process and reads its symbols. A parser
+// panic becomes an error.
+func openImage(path string) (img *image, err error) {
+	var f *os.File
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("parse %s: %w: %v", path, errNotELF, r)
 		}
-		if err != nil {
+		if err != nil && f != nil {
 			f.Close()
 		}
 	}()
-	st, err := f.Stat()
+	f, e, err := openELF(path)
 	if err != nil {
 		return nil, err
-	}
-	if !st.Mode().IsRegular() || st.Size() > maxELF {
-		return nil, fmt.Errorf("parse %s: %w", path, errNotELF)
-	}
-	e, err := elf.NewFile(f)
-	if err != nil {
-		return nil, fmt.Errorf("parse %s: %w: %v", path, errNotELF, err)
-	}
-	if err := sane(e); err != nil {
-		return nil, fmt.Errorf("parse %s: %w: %v", path, errNotELF, err)
 	}
 	img = &image{path: path, f: f, elf: e, symbols: map[string]elf.Symbol{}}
 	syms, err := e.DynamicSymbols()

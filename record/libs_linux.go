@@ -22,6 +22,7 @@ type libs struct {
 	k    *kernel
 
 	mu      sync.Mutex
+	files   map[string]bool // mapped files looked at, by mapped.file
 	seen    map[fileKey]bool
 	paths   map[string]bool // opened before, by path and inode: saves resolving again
 	targets []Target
@@ -29,18 +30,15 @@ type libs struct {
 }
 
 func newLibs(proc procFS, k *kernel) *libs {
-	return &libs{proc: proc, k: k, seen: map[fileKey]bool{}, paths: map[string]bool{}}
+	return &libs{proc: proc, k: k, files: map[string]bool{}, seen: map[fileKey]bool{}, paths: map[string]bool{}}
 }
 
 // attachInstalled probes what is installed and what the given processes (nil: all)
 // have mapped, and watches the dynamic linkers for what will be.
 func (l *libs) attachInstalled(pids []uint32) error {
-	ssl, linkers := installedPatterns()
-	for _, path := range globAll(ssl) {
-		if !isOpenSSL3(filepath.Base(path)) {
-			continue
-		}
-		if _, err := l.add(path, path); err != nil {
+	tls, linkers := installedPatterns()
+	for _, path := range globAll(tls) {
+		if _, err := l.add(path, path, named(filepath.Base(path))); err != nil {
 			return err
 		}
 	}
@@ -67,8 +65,12 @@ func (l *libs) attachInstalled(pids []uint32) error {
 // scan probes what a process has mapped. It returns the targets that are new, and
 // whether a dynamic linker was among them.
 func (l *libs) scan(pid uint32) (fresh []Target, linker bool, err error) {
-	for _, m := range l.proc.libraries(pid, func(base string) bool { return isOpenSSL3(base) || isLinker(base) }) {
-		if isLinker(filepath.Base(m.path)) {
+	for _, m := range l.proc.mappings(pid) {
+		if !l.unmet(m) {
+			continue
+		}
+		base := m.base()
+		if isLinker(base) {
 			if !l.first(m.open) {
 				continue
 			}
@@ -78,26 +80,29 @@ func (l *libs) scan(pid uint32) (fresh []Target, linker bool, err error) {
 			}
 			continue
 		}
-		t, err := l.add(m.path, m.open)
+		rows := named(base)
+		if rows == nil && !mentions(m.open) {
+			continue
+		}
+		targets, err := l.add(m.path, m.open, rows)
 		if err != nil {
 			return fresh, linker, err
 		}
-		if t != nil {
-			fresh = append(fresh, *t)
-		}
+		fresh = append(fresh, targets...)
 	}
 	return fresh, linker, nil
 }
 
-// add probes one file, unless that was done. It returns the new target, or nil.
-// Only errors that would meet every file are returned; others stay with the target.
-func (l *libs) add(path, open string) (*Target, error) {
+// add probes one file, unless that was done. rows are what its name says it is;
+// with none, its exported functions decide. It returns the new targets. Only errors
+// that would meet every file are returned; others stay with the target.
+func (l *libs) add(path, open string, rows []*library) (fresh []Target, err error) {
 	if !l.first(open) {
 		return nil, nil
 	}
 	m, err := openImage(open)
 	if err != nil {
-		if !os.IsNotExist(err) { // the process may be gone
+		if rows != nil && !os.IsNotExist(err) { // the process may be gone
 			l.problem(path, err)
 		}
 		return nil, nil
@@ -107,32 +112,49 @@ func (l *libs) add(path, open string) (*Target, error) {
 	if err != nil {
 		return nil, nil
 	}
+	if rows == nil {
+		rows = within(m)
+	}
 	key := keyOf(m, st)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.seen[key] {
+	if len(rows) == 0 || l.seen[key] {
 		return nil, nil
 	}
 	l.seen[key] = true
+	for _, row := range rows {
+		t := Target{Library: row.kind, Path: path, BuildID: m.buildID}
+		if err := l.probe(m, row, &t); err != nil {
+			return fresh, fmt.Errorf("probe %s: %w", path, err)
+		}
+		l.targets = append(l.targets, t)
+		if t.Problem == "" {
+			fresh = append(fresh, t)
+		}
+	}
+	return fresh, nil
+}
+
+// probe puts probes on the functions of one library in m, or says in t why not.
+func (l *libs) probe(m *image, row *library, t *Target) error {
 	if l.probed >= maxLibraries {
-		l.targets = append(l.targets, Target{Library: "openssl", Path: path, BuildID: m.buildID, Problem: fmt.Sprintf("%d libraries carry probes already", maxLibraries)})
-		return nil, nil
+		t.Problem = fmt.Sprintf("%d libraries carry probes already", maxLibraries)
+		return nil
 	}
-	sites, err := openSSLSites(m)
+	sites, err := row.sites(m)
 	if err != nil {
-		l.targets = append(l.targets, Target{Library: "openssl", Path: path, BuildID: m.buildID, Problem: err.Error()})
-		return nil, nil
+		t.Problem = err.Error()
+		return nil
 	}
-	t := Target{ID: uint8(l.probed + 1), Library: "openssl", Path: path, BuildID: m.buildID}
+	t.ID = uint8(l.probed + 1)
 	for _, s := range sites {
-		t.Sites = append(t.Sites, s.String())
+		t.Sites = append(t.Sites, s.public())
 	}
 	if err := l.k.attach(m, t.ID, sites); err != nil {
-		return nil, fmt.Errorf("probe %s: %w", path, err)
+		return err
 	}
 	l.probed++
-	l.targets = append(l.targets, t)
-	return &t, nil
+	return nil
 }
 
 // keyOf identifies a file for good. On overlayfs one inode shows under as many
@@ -151,6 +173,22 @@ func keyOf(m *image, st os.FileInfo) fileKey {
 		key.dev = sys.Dev
 	}
 	return key
+}
+
+// unmet reports whether a mapped file was never looked at before, going by what
+// the kernel prints of it alone: most mappings of most processes are of the same
+// few files. One that cannot be reached, as its process is gone, stays unmet.
+func (l *libs) unmet(m mapped) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.files[m.file] {
+		return false
+	}
+	if _, err := os.Stat(m.open); err != nil {
+		return false
+	}
+	l.files[m.file] = true
+	return true
 }
 
 // first reports whether the file behind a path is new to us. It is a cheap guard

@@ -40,11 +40,11 @@ type Options struct {
 // Target is a library with probes on it.
 type Target struct {
 	ID      uint8
-	Library string // "openssl"
+	Library string // name of its [Kind], "" if it is not known
 	Path    string
 	BuildID string
-	Sites   []string // "function+offset: why this place"
-	Problem string   // why it carries no probes, "" if it does
+	Sites   []Site
+	Problem string // why it carries no probes, "" if it does
 }
 
 // Stats are counted since Open. LostEvents and LostBytes include every cause.

@@ -339,7 +339,10 @@ func (s *Session) probed(t Target) error {
 	if t.Problem != "" {
 		return nil
 	}
-	p := format.Probe{ID: t.ID, Library: t.Library, Path: t.Path, BuildID: t.BuildID, Sites: t.Sites}
+	p := format.Probe{ID: t.ID, Library: t.Library, Path: t.Path, BuildID: t.BuildID}
+	for _, s := range t.Sites {
+		p.Sites = append(p.Sites, s.String())
+	}
 	return s.t.emit(format.TypeProbe, s.now(), nil, p.AppendTo(nil))
 }
 

@@ -9,11 +9,12 @@ import (
 	"golang.org/x/arch/x86/x86asm"
 )
 
-// what and how are the attach cookie's parts, as enum what and enum how of
-// bpf/openssl.h; layout_test.go of this package compares them.
+// what, how and flags are the attach cookie's parts, as the enums of bpf/cookie.h;
+// TestConstants compares them.
 type (
-	what uint8
-	how  uint8
+	what  uint8
+	how   uint8
+	flags uint8
 )
 
 const (
@@ -26,145 +27,122 @@ const (
 	whatClear
 	whatUpRef
 	whatShutdown
-	whatAcceptState
-	whatConnectState
+	whatServer
+	whatClient
+	whatRole
+	whatInit
+	whatSeen
 )
 
 const (
-	howReturn how = iota // the return value is the length
-	howArg4              // returns 1, the length is where argument 4 points
-	howArg5              // returns 1, the length is where argument 5 points
+	howReturn how = iota
+	howArg4
+	howArg5
+	howCount
+	howBlind
+	howNone
+	howConnect
+	howAccept
+	howPtrU32
+	howPtrU16
+	howDatum
+	howString
+	howCopied
+	howSession
+	howOutFlags
 )
+
+const (
+	flagZero  flags = 1
+	flagKnown flags = 2
+)
+
+// Cost says how the kernel runs the instruction that a probe replaces.
+type Cost uint8
+
+// Costs of a hit, roughly, on Linux 6.18 (entry alone).
+const (
+	CostEmulated Cost = iota // 0.4 µs
+	CostStepped              // two traps: 1 to 14 µs
+	CostNop5                 // 0.2 µs from Linux 6.18 on, else as emulated
+)
+
+func (c Cost) String() string {
+	switch c {
+	case CostStepped:
+		return "single-stepped"
+	case CostNop5:
+		return "nop5"
+	}
+	return "emulated"
+}
+
+// Site is a place that carries a probe.
+type Site struct {
+	Name string // function, and offset if not its first byte
+	Why  string // why there
+	Cost Cost
+}
+
+func (s Site) String() string {
+	if s.Cost == CostEmulated {
+		return s.Name + ": " + s.Why
+	}
+	return s.Name + ": " + s.Why + ", " + s.Cost.String()
+}
 
 // site is one place to put a probe.
 type site struct {
-	name   string // for people: function, and offset if not its first byte
-	why    string
-	off    uint64 // in the file
-	what   what
-	how    how
-	entry  bool // entry probe
-	ret    bool // return probe; then off is a function's first byte
-	single bool // the kernel has to single-step the instruction: about 1–14 µs a hit instead of 0.4
+	name  string
+	why   string
+	cost  Cost
+	off   uint64 // in the file
+	what  what
+	how   how
+	flags flags
+	entry bool // entry probe
+	ret   bool // return probe; then nothing before off touches the stack
 }
 
-func (s site) String() string {
-	cost := ""
-	if s.single {
-		cost = ", single-stepped"
-	}
-	return fmt.Sprintf("%s: %s%s", s.name, s.why, cost)
-}
+func (s site) public() Site { return Site{Name: s.name, Why: s.why, Cost: s.cost} }
 
 // cookie packs what the BPF programs need to know of a site.
 func (s site) cookie(lib uint8) uint64 {
-	return uint64(s.what) | uint64(s.how)<<8 | uint64(lib)<<16
-}
-
-// openSSLTouches are functions whose call alone says something; an entry probe
-// anywhere before their first call will do.
-var openSSLTouches = []struct {
-	name string
-	what what
-}{
-	{"SSL_free", whatFree},
-	{"SSL_clear", whatClear},
-	{"SSL_up_ref", whatUpRef},
-	{"SSL_shutdown", whatShutdown},
-	{"SSL_set_accept_state", whatAcceptState},
-	{"SSL_set_connect_state", whatConnectState},
-}
-
-// openSSLSites resolves every probe site of a shared OpenSSL 3. It fails when the
-// file does not export the functions that carry plaintext.
-func openSSLSites(m *image) ([]site, error) {
-	var sites []site
-	for _, d := range []struct {
-		what     what
-		fn       string
-		ex       []string // forms with an out-pointer; the first that exists is compared with fn
-		internal how
-	}{
-		{whatRead, "SSL_read", []string{"SSL_read_ex"}, howArg4},
-		{whatWrite, "SSL_write", []string{"SSL_write_ex2", "SSL_write_ex"}, writeShape(m)},
-	} {
-		s, err := transferSites(m, d.what, d.fn, d.ex, d.internal)
-		if err != nil {
-			return nil, err
-		}
-		sites = append(sites, s...)
-	}
-	if len(sites) == 2 && sites[0].off == sites[1].off {
-		return nil, fmt.Errorf("resolve SSL_read and SSL_write: both lead to %#x: %w", sites[0].off, ErrNoLibrary)
-	}
-	for _, f := range []struct {
-		name string
-		what what
-		ent  bool
-	}{{"SSL_do_handshake", whatHandshake, true}, {"SSL_get0_alpn_selected", whatALPN, true}, {"SSL_new", whatNew, false}} {
-		if s, ok := exported(m, f.name, "exported"); ok {
-			s.what, s.entry, s.ret = f.what, f.ent, true
-			sites = append(sites, s)
-		}
-	}
-	for _, t := range openSSLTouches {
-		if s, ok := touchSite(m, t.name); ok {
-			s.what, s.entry = t.what, true
-			sites = append(sites, s)
-		}
-	}
-	return sites, nil
-}
-
-// writeShape says where ssl_write_internal leaves the length. OpenSSL 3.3 put a
-// flags argument before it, together with the export SSL_write_ex2.
-func writeShape(m *image) how {
-	if _, ok := m.symbols["SSL_write_ex2"]; ok {
-		return howArg5
-	}
-	return howArg4
+	return uint64(s.what) | uint64(s.how)<<8 | uint64(lib)<<16 | uint64(s.flags)<<24
 }
 
 // transferSites picks the place to watch one direction. The function that X and
 // X_ex both call first is best: it begins with a push, which the kernel emulates,
 // where the exports begin with a sub that it must single-step; and one probe sees
-// both forms. Where the two do not agree the exports themselves are taken.
-func transferSites(m *image, w what, fn string, ex []string, internal how) ([]site, error) {
-	base, ok := exported(m, fn, "exported")
-	if !ok {
-		return nil, fmt.Errorf("resolve %s: %w", fn, ErrNoLibrary)
-	}
-	inner, ok := firstCall(m, m.symbols[fn].Value)
-	for _, name := range ex {
-		sym, has := m.symbols[name]
-		if !ok || !has {
+// both forms. It leaves the length where the longest form does. Where the two do
+// not agree the exports themselves are taken.
+func transferSites(m *image, f *function) []site {
+	inner, ok := firstCall(m, m.symbols[f.name].Value)
+	for _, form := range f.forms {
+		sym, has := m.symbols[form.name]
+		if !has {
 			continue
 		}
 		other, has := firstCall(m, sym.Value)
-		if !has || other != inner {
-			continue
+		if !ok || !has || other != inner {
+			break
 		}
-		off, has := m.fileOffset(m.body(inner))
-		if !has || !emulated(m, m.body(inner)) {
-			continue
+		va, cost := m.start(inner)
+		off, has := m.fileOffset(va)
+		if !has || cost == CostStepped {
+			break
 		}
-		return []site{{name: fmt.Sprintf("%s_internal@%#x", fn, inner), off: off, what: w, how: internal, entry: true, ret: true,
-			why: fmt.Sprintf("first call of both %s and %s, begins with an emulated instruction", fn, name)}}, nil
+		return []site{{name: fmt.Sprintf("%s_internal@%#x", f.name, inner), off: off, how: form.how, ret: true, cost: cost,
+			why: fmt.Sprintf("first call of both %s and %s, begins with an emulated instruction", f.name, form.name)}}
 	}
-	base.what, base.how, base.entry, base.ret = w, howReturn, true, true
-	sites := []site{base}
-	for _, name := range ex {
-		s, ok := exported(m, name, "exported")
-		if !ok {
-			continue
+	var sites []site
+	for _, form := range append([]form{{f.name, f.how}}, f.forms...) {
+		if s, ok := exported(m, form.name, "exported"); ok {
+			s.how, s.ret = form.how, true
+			sites = append(sites, s)
 		}
-		s.what, s.how, s.entry, s.ret = w, howArg4, true, true
-		if name == "SSL_write_ex2" {
-			s.how = howArg5
-		}
-		sites = append(sites, s)
 	}
-	return sites, nil
+	return sites
 }
 
 func exported(m *image, name, why string) (site, bool) {
@@ -172,16 +150,19 @@ func exported(m *image, name, why string) (site, bool) {
 	if !ok {
 		return site{}, false
 	}
-	va := m.body(sym.Value)
+	va, cost := m.start(sym.Value)
 	off, ok := m.fileOffset(va)
 	if !ok {
 		return site{}, false
 	}
-	return site{name: name, off: off, why: why, single: !emulated(m, va)}, true
+	if pc := va - m.body(sym.Value); pc > 0 {
+		name, why = fmt.Sprintf("%s+%#x", name, va-sym.Value), why+", first emulated instruction with stack and arguments untouched"
+	}
+	return site{name: name, off: off, why: why, cost: cost}, true
 }
 
 // body returns where a function's own code begins: after endbr64, which the kernel
-// would single-step. The stack is untouched there, so a return probe is in place too.
+// would single-step.
 func (m *image) body(va uint64) uint64 {
 	if m.elf.Machine == elf.EM_X86_64 && bytes.Equal(m.code(va, 4), []byte{0xf3, 0x0f, 0x1e, 0xfa}) {
 		return va + 4
@@ -189,11 +170,50 @@ func (m *image) body(va uint64) uint64 {
 	return va
 }
 
+// start returns where to probe both entry and return of the function at va: at the
+// first emulated instruction that every call reaches with stack and arguments
+// untouched, else at its first own one. The return address is still where the
+// stack pointer points, so that a return probe is in place there.
+func (m *image) start(va uint64) (uint64, Cost) {
+	va = m.body(va)
+	if m.elf.Machine != elf.EM_X86_64 {
+		return va, CostEmulated // nothing is known to be gained there
+	}
+	code := m.code(va, 32)
+	for pc := 0; pc < len(code); {
+		in, err := x86asm.Decode(code[pc:], 64)
+		if err != nil {
+			break
+		}
+		if c := costOf(in, code[pc:]); c != CostStepped {
+			return va + uint64(pc), c
+		}
+		if !harmless(in) {
+			break
+		}
+		pc += in.Len
+	}
+	return va, CostStepped
+}
+
+// harmless reports whether in surely leaves the stack, the stack pointer and the
+// registers of the first five arguments alone, and goes on to the next instruction.
+func harmless(in x86asm.Inst) bool {
+	switch in.Op {
+	case x86asm.TEST, x86asm.CMP:
+		return true
+	case x86asm.MOV, x86asm.MOVZX, x86asm.LEA, x86asm.XOR:
+		r, ok := in.Args[0].(x86asm.Reg)
+		return ok && (r == x86asm.EAX || r == x86asm.RAX || r >= x86asm.R9 && r <= x86asm.R15 || r >= x86asm.R9L && r <= x86asm.R15L)
+	}
+	return false
+}
+
 // touchSite finds the first emulated instruction of a function that is reached on
 // every call while argument 1 is still in its register.
 func touchSite(m *image, name string) (site, bool) {
 	s, ok := exported(m, name, "exported")
-	if !ok || !s.single || m.elf.Machine != elf.EM_X86_64 {
+	if !ok || s.cost != CostStepped || m.elf.Machine != elf.EM_X86_64 {
 		return s, ok
 	}
 	code := m.code(m.body(m.symbols[name].Value), 64)
@@ -202,11 +222,11 @@ func touchSite(m *image, name string) (site, bool) {
 		if err != nil || in.Op == x86asm.RET || writes(in, x86asm.RDI, x86asm.EDI, x86asm.DI, x86asm.DIB) {
 			return s, true
 		}
-		if emulatedInst(in) {
+		if c := costOf(in, code[pc:]); c != CostStepped {
 			s.off += uint64(pc)
 			s.name = fmt.Sprintf("%s+%#x", name, pc)
 			s.why = "first emulated instruction with the argument still in its register"
-			s.single = false
+			s.cost = c
 			return s, true
 		}
 		if in.Op == x86asm.CALL || in.Op == x86asm.JMP {
@@ -246,16 +266,17 @@ func firstCall(m *image, va uint64) (uint64, bool) {
 	return 0, false
 }
 
-// emulated reports whether the kernel emulates the instruction at va under a
-// uprobe, instead of single-stepping it (arch/x86/kernel/uprobes.c:
-// push_setup_xol_ops, branch_setup_xol_ops). On arm64 nothing is known to be gained.
-func emulated(m *image, va uint64) bool {
-	if m.elf.Machine != elf.EM_X86_64 {
-		return true
+// costOf says how the kernel runs an instruction under a uprobe: it emulates some
+// (arch/x86/kernel/uprobes.c: push_setup_xol_ops, branch_setup_xol_ops) and
+// single-steps the others.
+func costOf(in x86asm.Inst, code []byte) Cost {
+	switch {
+	case bytes.HasPrefix(code, []byte{0x0f, 0x1f, 0x44, 0x00, 0x00}):
+		return CostNop5
+	case emulatedInst(in) && code[0] != 0xf3: // endbr64 decodes as a no-op but is not one to the kernel
+		return CostEmulated
 	}
-	code := m.code(va, 16)
-	in, err := x86asm.Decode(code, 64)
-	return err == nil && emulatedInst(in) && code[0] != 0xf3 // endbr64 decodes as a no-op but is not one to the kernel
+	return CostStepped
 }
 
 func emulatedInst(in x86asm.Inst) bool {

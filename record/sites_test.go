@@ -12,9 +12,9 @@ import (
 	"golang.org/x/arch/x86/x86asm"
 )
 
-// library compiles C source into a shared object, so that each shape a libssl can
+// compiled compiles C source into a shared object, so that each shape a libssl can
 // have is met in real machine code.
-func library(t *testing.T, source string) *image {
+func compiled(t *testing.T, source string) *image {
 	t.Helper()
 	if runtime.GOARCH != "amd64" {
 		t.Skip("SKIP: the resolver's disassembly is for amd64")
@@ -44,6 +44,7 @@ const common = `
 #include <stddef.h>
 extern int work(void*, void*, size_t, size_t*);
 #define KEEP __attribute__((noinline,used))
+int SSL_do_handshake(void *s) { return work(s, s, 0, 0); }
 `
 
 // The internals push a register first, as any function with enough live values does.
@@ -97,8 +98,8 @@ int SSL_write_ex(void *s, void *b, size_t n, size_t *o) { int r = other(s, b, n,
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			m := library(t, tt.source)
-			sites, err := openSSLSites(m)
+			m := compiled(t, tt.source)
+			sites, err := openSSL.sites(m)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -115,7 +116,7 @@ int SSL_write_ex(void *s, void *b, size_t n, size_t *o) { int r = other(s, b, n,
 			check("read", find(sites, whatRead), tt.wantRead)
 			w := find(sites, whatWrite)
 			check("write", w, tt.wantWrite)
-			if got := strings.Contains(w[0].name, "_internal"); got != tt.internal || w[0].single && tt.internal {
+			if got := strings.Contains(w[0].name, "_internal"); got != tt.internal || w[0].cost != CostEmulated && tt.internal {
 				t.Errorf("write site %v: internal %v, want %v", w[0], got, tt.internal)
 			}
 		})
@@ -123,8 +124,8 @@ int SSL_write_ex(void *s, void *b, size_t n, size_t *o) { int r = other(s, b, n,
 }
 
 func TestNoTLSFunctions(t *testing.T) {
-	m := library(t, `int answer(void) { return 42; }`)
-	if _, err := openSSLSites(m); err == nil || !strings.Contains(err.Error(), "SSL_read") {
+	m := compiled(t, `int answer(void) { return 42; }`)
+	if _, err := openSSL.sites(m); err == nil || !strings.Contains(err.Error(), "SSL_read") {
 		t.Fatalf("got %v, want an error that names SSL_read", err)
 	}
 }
@@ -132,14 +133,14 @@ func TestNoTLSFunctions(t *testing.T) {
 // TestInlinedInternals: where the compiler merged the internals away, the first
 // call is something else, and its arguments are not the caller's. The exports serve.
 func TestInlinedInternals(t *testing.T) {
-	m := library(t, common+`
+	m := compiled(t, common+`
 extern void *peer;
 KEEP static int check(void *s, int mode) { return work(s, 0, mode, 0) + work(s, 0, mode, 0); }
 int SSL_read(void *s, void *b, int n) { size_t o; if (check(s, 0)) return -1; int r = work(s, b, n, &o); return r > 0 ? (int)o : r; }
 int SSL_read_ex(void *s, void *b, size_t n, size_t *o) { if (check(s, 0)) return 0; int r = work(s, b, n, o); return r < 0 ? 0 : r; }
 int SSL_write(void *s, void *b, int n) { size_t o; if (check(s, 1)) return -1; int r = work(s, b, n, &o); return r > 0 ? (int)o : r; }
 int SSL_write_ex(void *s, void *b, size_t n, size_t *o) { if (check(s, 1)) return 0; int r = work(s, b, n, o); return r < 0 ? 0 : r; }`)
-	sites, err := openSSLSites(m)
+	sites, err := openSSL.sites(m)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,17 +154,17 @@ int SSL_write_ex(void *s, void *b, size_t n, size_t *o) { if (check(s, 1)) retur
 
 // TestLandingPad: a probe goes behind endbr64, which the kernel would single-step.
 func TestLandingPad(t *testing.T) {
-	m := library(t, `__asm__(".globl SSL_new\n.type SSL_new,@function\nSSL_new: endbr64\n push %rbx\n pop %rbx\n ret\n.size SSL_new,.-SSL_new");`)
+	m := compiled(t, `__asm__(".globl SSL_new\n.type SSL_new,@function\nSSL_new: endbr64\n push %rbx\n pop %rbx\n ret\n.size SSL_new,.-SSL_new");`)
 	s, ok := exported(m, "SSL_new", "")
 	off, _ := m.fileOffset(m.symbols["SSL_new"].Value)
-	if !ok || s.off != off+4 || s.single {
+	if !ok || s.off != off+4 || s.cost != CostEmulated {
 		t.Errorf("%+v, want offset %#x and an emulated instruction", s, off+4)
 	}
 }
 
 // TestSymbolBomb: a symbol table that inflates is refused before it is read.
 func TestSymbolBomb(t *testing.T) {
-	m := library(t, `int answer(void) { return 42; }`)
+	m := compiled(t, `int answer(void) { return 42; }`)
 	for _, s := range m.elf.Sections {
 		if s.Type == elf.SHT_DYNSYM {
 			s.Flags |= elf.SHF_COMPRESSED
@@ -177,16 +178,16 @@ func TestSymbolBomb(t *testing.T) {
 // TestTouchSite: a probe that only needs argument 1 moves past instructions the
 // kernel would single-step, but never past one that changes the argument.
 func TestTouchSite(t *testing.T) {
-	m := library(t, common+`
+	m := compiled(t, common+`
 void SSL_free(void *s); __asm__(".globl SSL_free\n.type SSL_free,@function\nSSL_free: test %rdi,%rdi\n je 1f\n push %rbx\n pop %rbx\n1: ret\n.size SSL_free,.-SSL_free");
 void SSL_clear(void *s); __asm__(".globl SSL_clear\n.type SSL_clear,@function\nSSL_clear: mov %rsi,%rdi\n push %rbx\n pop %rbx\n ret\n.size SSL_clear,.-SSL_clear");
 `)
 	s, ok := touchSite(m, "SSL_free")
-	if !ok || s.name != "SSL_free+0x3" || s.single {
+	if !ok || s.name != "SSL_free+0x3" || s.cost != CostEmulated {
 		t.Errorf("SSL_free: %+v", s)
 	}
 	s, ok = touchSite(m, "SSL_clear")
-	if !ok || s.name != "SSL_clear" || !s.single {
+	if !ok || s.name != "SSL_clear" || s.cost != CostStepped {
 		t.Errorf("SSL_clear: %+v, want its first byte: the argument's register is overwritten", s)
 	}
 }
@@ -238,11 +239,11 @@ func TestSystemOpenSSL(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer m.Close()
-	sites, err := openSSLSites(m)
+	sites, err := openSSL.sites(m)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, w := range []what{whatRead, whatWrite, whatHandshake, whatALPN, whatNew, whatFree, whatClear, whatUpRef, whatShutdown, whatAcceptState, whatConnectState} {
+	for _, w := range []what{whatRead, whatWrite, whatHandshake, whatALPN, whatNew, whatFree, whatClear, whatUpRef, whatShutdown, whatServer, whatClient} {
 		if len(find(sites, w)) == 0 {
 			t.Errorf("no site for function kind %d", w)
 		}
@@ -275,7 +276,7 @@ func FuzzOpenImage(f *testing.F) {
 			return
 		}
 		defer m.Close()
-		openSSLSites(m)
+		openSSL.sites(m)
 	})
 }
 

@@ -332,20 +332,31 @@ func FuzzTranslate(f *testing.F) {
 	})
 }
 
-// TestConstants compares the Go tables with the enums of bpf/openssl.h.
+// TestConstants compares the Go tables with the enums of bpf/cookie.h.
 func TestConstants(t *testing.T) {
 	for got, want := range map[what]bpf.SpliffWhat{
 		whatWrite: bpf.SpliffWhatW_WRITE, whatRead: bpf.SpliffWhatW_READ, whatHandshake: bpf.SpliffWhatW_HANDSHAKE, whatALPN: bpf.SpliffWhatW_ALPN,
 		whatNew: bpf.SpliffWhatW_NEW, whatFree: bpf.SpliffWhatW_FREE, whatClear: bpf.SpliffWhatW_CLEAR, whatUpRef: bpf.SpliffWhatW_UP_REF,
-		whatShutdown: bpf.SpliffWhatW_SHUTDOWN, whatAcceptState: bpf.SpliffWhatW_ACCEPT_STATE, whatConnectState: bpf.SpliffWhatW_CONNECT_STATE,
+		whatShutdown: bpf.SpliffWhatW_SHUTDOWN, whatServer: bpf.SpliffWhatW_SERVER, whatClient: bpf.SpliffWhatW_CLIENT,
+		whatRole: bpf.SpliffWhatW_ROLE, whatInit: bpf.SpliffWhatW_INIT, whatSeen: bpf.SpliffWhatW_SEEN,
 	} {
 		if uint32(got) != uint32(want) {
 			t.Errorf("function kind %d is %d in C", got, want)
 		}
 	}
-	for got, want := range map[how]bpf.SpliffHow{howReturn: bpf.SpliffHowH_RETURN, howArg4: bpf.SpliffHowH_ARG4, howArg5: bpf.SpliffHowH_ARG5} {
+	for got, want := range map[how]bpf.SpliffHow{
+		howReturn: bpf.SpliffHowH_RETURN, howArg4: bpf.SpliffHowH_ARG4, howArg5: bpf.SpliffHowH_ARG5, howCount: bpf.SpliffHowH_COUNT,
+		howBlind: bpf.SpliffHowH_BLIND, howNone: bpf.SpliffHowH_NONE, howConnect: bpf.SpliffHowH_CONNECT, howAccept: bpf.SpliffHowH_ACCEPT,
+		howPtrU32: bpf.SpliffHowH_PTR_U32, howPtrU16: bpf.SpliffHowH_PTR_U16, howDatum: bpf.SpliffHowH_DATUM, howString: bpf.SpliffHowH_STRING,
+		howCopied: bpf.SpliffHowH_COPIED, howSession: bpf.SpliffHowH_SESSION, howOutFlags: bpf.SpliffHowH_OUT_FLAGS,
+	} {
 		if uint32(got) != uint32(want) {
 			t.Errorf("argument shape %d is %d in C", got, want)
+		}
+	}
+	for got, want := range map[flags]bpf.SpliffCallFlags{flagZero: bpf.SpliffCallFlagsF_ZERO, flagKnown: bpf.SpliffCallFlagsF_KNOWN} {
+		if uint32(got) != uint32(want) {
+			t.Errorf("flag %d is %d in C", got, want)
 		}
 	}
 	if uint8(format.DirWrite) != uint8(bpf.SpliffEvDirDIR_WRITE)+1 || uint8(format.DirRead) != uint8(bpf.SpliffEvDirDIR_READ)+1 {

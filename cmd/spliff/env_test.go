@@ -180,7 +180,7 @@ func TestVerdict(t *testing.T) {
 		{"no kernel", fmt.Errorf("%w: no BTF", record.ErrNotSupported), exitUnsupported, "recording is not supported here: no BTF"},
 		{"not root", fmt.Errorf("load: %w", record.ErrPermission), exitRuntime, "load: recording needs root"},
 		{"no process", fmt.Errorf("pid 9: %w", record.ErrNoProcess), exitRuntime, "pid 9: no such process (see what runs with: ps -e)"},
-		{"no library", record.ErrNoLibrary, exitRuntime, "no TLS library found (start a program that uses the shared OpenSSL 3 first, or install libssl3)"},
+		{"no library", record.ErrNoLibrary, exitRuntime, "no TLS library found (start a program that uses TLS first, or install libssl3)"},
 		{"missing", path(fs.ErrNotExist), exitRuntime, "open x.spl: file does not exist (check the path; - means standard input or output)"},
 		{"in the way", path(fs.ErrExist), exitRuntime, "open x.spl: file already exists (choose another name or use --force)"},
 		{"forbidden", path(fs.ErrPermission), exitRuntime, "open x.spl: permission denied (session files belong to the user who recorded them: use sudo or change the owner)"},

@@ -114,7 +114,7 @@ func advice(err error) string {
 	case errors.Is(err, record.ErrNoProcess):
 		return "see what runs with: ps -e"
 	case errors.Is(err, record.ErrNoLibrary):
-		return "start a program that uses the shared OpenSSL 3 first, or install libssl3"
+		return "start a program that uses TLS first, or install libssl3"
 	case errors.Is(err, sealed.ErrNoIdentity):
 		return "give the identity with -i FILE"
 	case errors.Is(err, sealed.ErrWrongIdentity):

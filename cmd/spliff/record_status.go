@@ -183,20 +183,20 @@ func causeText(c format.DropCause) string {
 // emptyHints says what may be wrong when nothing was recorded.
 func (o *recordOptions) emptyHints(rec recorder) []string {
 	if len(rec.Targets()) == 0 {
-		return []string{"no shared OpenSSL 3 library was found; programs with TLS built in (Go, Rust, Chromium, Node) are not recorded yet"}
+		return []string{"no TLS library that can be recorded was found; Go, Rust and Chromium bring their own, which are not recorded yet"}
 	}
 	var hints []string
 	switch {
 	case len(o.command) > 0:
-		hints = append(hints, o.command[0]+" may use another TLS library: look for libssl.so.3 in the output of ldd")
+		hints = append(hints, o.command[0]+" may use another TLS library: look for it in the output of ldd")
 	case len(o.pids) > 0:
 		hints = append(hints, "process "+o.pids.String()+" may be idle or use another TLS library: grep libssl /proc/PID/maps")
 	case len(o.parents) > 0:
-		hints = append(hints, "no descendant of "+o.parents.String()+" used OpenSSL")
+		hints = append(hints, "no descendant of "+o.parents.String()+" used TLS")
 	case len(o.comms) > 0:
-		hints = append(hints, "no process named like "+strings.Join(o.comms, " or ")+" used OpenSSL")
+		hints = append(hints, "no process named like "+strings.Join(o.comms, " or ")+" used TLS")
 	default:
-		hints = append(hints, "nothing used OpenSSL meanwhile; try: spliff record -- curl https://example.com/")
+		hints = append(hints, "nothing used TLS meanwhile; try: spliff record -- curl https://example.com/")
 	}
 	for _, t := range rec.Targets() {
 		if t.Problem == "" {

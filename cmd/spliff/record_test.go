@@ -207,11 +207,11 @@ func TestRecordLossAndHints(t *testing.T) {
 		want    []string
 	}{
 		{"loss", lost, 1, 0, nil, []string{"lost 3 events and 4096 bytes: kernel buffer full (a larger --ring helps) 2, memory not readable 1 (each"}},
-		{"no library", record.Stats{}, 0, 0, nil, []string{"no TLS traffic was seen", "no shared OpenSSL 3 library was found"}},
+		{"no library", record.Stats{}, 0, 0, nil, []string{"no TLS traffic was seen", "no TLS library that can be recorded was found"}},
 		{"idle pid", record.Stats{}, 1, 0, []string{"-p", "12"}, []string{"process 12 may be idle", "watched: /usr/lib/libssl.so.3"}},
 		{"idle comm", record.Stats{}, 1, 0, []string{"--comm", "nginx"}, []string{"no process named like nginx"}},
 		{"idle parent", record.Stats{}, 1, 0, []string{"--ppid", "3"}, []string{"no descendant of 3"}},
-		{"idle all", record.Stats{}, 1, 0, nil, []string{"nothing used OpenSSL meanwhile"}},
+		{"idle all", record.Stats{}, 1, 0, nil, []string{"nothing used TLS meanwhile"}},
 		{"idle command", record.Stats{}, 1, 7, []string{"--", "wget", "x"}, []string{"wget may use another TLS library", "wget exited with 7"}},
 	}
 	for _, tt := range tests {

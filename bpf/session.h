@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//go:build ignore
+/*
+ * session.h - what is known of a TLS session: its birth, role, protocol and end.
+ */
+#ifndef SPLIFF_SESSION_H
+#define SPLIFF_SESSION_H
+
+/* As format.Role and format.EndReason. */
+enum { ROLE_CLIENT = 1, ROLE_SERVER = 2 };
+enum { END_FREE = 1, END_REUSE = 4 };
+
+static __always_inline struct conn *conn_new(struct conn_key *k, __u64 cookie, bool mid)
+{
+	struct conn c = {};
+	c.id = __sync_fetch_and_add(&next_conn, 1) + 1;
+	c.mid = mid;
+	c.dirty = 1;
+	c.probe = LIB(cookie);
+	if (bpf_map_update_elem(&conns, k, &c, BPF_ANY))
+		return 0;
+	return bpf_map_lookup_elem(&conns, k);
+}
+
+static __always_inline void key_of(struct conn_key *k, __u64 ssl)
+{
+	k->ssl = ssl;
+	k->tgid = bpf_get_current_pid_tgid() >> 32;
+	k->pad = 0;
+}
+
+/* The connection of a session object, made now if it is not known. One that has
+ * ended without room for saying so gets another chance to say it first. */
+static __always_inline struct conn *conn_at(struct conn_key *k, __u64 cookie, bool mid, __u64 now)
+{
+	struct conn *c = bpf_map_lookup_elem(&conns, k);
+	if (c && !c->ended)
+		return c;
+	if (c)
+		emit_end(k, c, c->ended, now);
+	return conn_new(k, cookie, mid);
+}
+
+/* First link wins: SSL_set_fd on a live session is rare, and then the bytes
+ * already recorded belong to the old socket. */
+static __always_inline void take_link(struct conn *c, struct frame *f)
+{
+	if (!f->cookie || f->cookie == c->cookie)
+		return;
+	if (c->cookie) {
+		c->conflicts++;
+	} else {
+		c->cookie = f->cookie;
+		c->tuple = f->tuple;
+	}
+	c->dirty = 1;
+}
+
+static __always_inline void take_role(struct conn *c, __u8 role)
+{
+	if (c->role == role)
+		return;
+	c->role = role;
+	c->dirty = 1;
+}
+
+/* A function that tells which protocol was agreed on has returned ret. */
+static __always_inline void selected(struct conn_key *k, struct frame *f, __u64 ret)
+{
+	struct conn *c = bpf_map_lookup_elem(&conns, k);
+	struct {
+		__u64 data;
+		__u32 len;
+		__u32 pad;
+	} d = {};
+	__u16 len16 = 0;
+	long bad = 0;
+	if (!c || c->alpn_len)
+		return;
+	switch (HOW(f->what)) {
+	case H_PTR_U32:
+		bad = bpf_probe_read_user(&d.data, sizeof(d.data), (void *)f->buf) ||
+		      bpf_probe_read_user(&d.len, sizeof(d.len), (void *)f->num);
+		break;
+	case H_PTR_U16:
+		bad = bpf_probe_read_user(&d.data, sizeof(d.data), (void *)f->buf) ||
+		      bpf_probe_read_user(&len16, sizeof(len16), (void *)f->num);
+		d.len = len16;
+		break;
+	case H_DATUM:
+		bad = (int)ret || bpf_probe_read_user(&d, sizeof(d), (void *)f->buf);
+		break;
+	case H_COPIED:
+		d.data = f->num;
+		bad = (int)ret || bpf_probe_read_user(&d.len, sizeof(d.len), (void *)f->out);
+		break;
+	case H_STRING: {
+		long n = ret ? bpf_probe_read_user_str(c->alpn, ALPN_LEN, (void *)ret) : 0;
+		if (n > 1) {
+			c->alpn_len = n - 1;
+			c->dirty = 1;
+		}
+		return;
+	}
+	}
+	if (bad || !d.data || !d.len || d.len > ALPN_LEN)
+		return;
+	__u32 m = d.len - 1;
+	asm volatile("" : "+r"(m));
+	m &= ALPN_LEN - 1;
+	if (bpf_probe_read_user(c->alpn, m + 1, (void *)d.data))
+		return;
+	c->alpn_len = d.len;
+	c->dirty = 1;
+}
+
+/* A session came to be at k: whatever was at that address is gone. */
+static __always_inline struct conn *born(struct conn_key *k, __u64 cookie, __u64 now)
+{
+	struct conn *old = bpf_map_lookup_elem(&conns, k);
+	if (old)
+		emit_end(k, old, old->ended ? old->ended : END_REUSE, now);
+	return conn_new(k, cookie, false);
+}
+
+/* A function has returned a new session through its first argument. */
+static __always_inline void handed_out(struct frame *f, long rc, __u64 now)
+{
+	__u64 ssl = 0;
+	struct conn_key k;
+	if (rc || bpf_probe_read_user(&ssl, sizeof(ssl), (void *)f->ssl) || !ssl)
+		return;
+	key_of(&k, ssl);
+	struct conn *c = born(&k, f->what, now);
+	if (c && f->buf & 3)
+		c->role = f->buf & 1 ? ROLE_SERVER : ROLE_CLIENT;
+}
+
+#endif
