@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 
@@ -28,9 +29,9 @@ const (
 // kernel holds the loaded programs and every link. Dropping a link would detach
 // it at the next garbage collection, so all of them are kept until Close.
 type kernel struct {
-	coll    *ebpf.Collection
-	session bool     // entry and return are one probe (Linux 6.13)
-	pids    []uint32 // attach to these processes only; none for all
+	coll *ebpf.Collection
+	has  map[Feature]bool
+	pids []uint32 // attach to these processes only; none for all
 
 	mu    sync.Mutex
 	links []io.Closer
@@ -48,45 +49,68 @@ func loadKernel(o Options, ringBytes int) (*kernel, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read BPF object: %w", err)
 	}
-	if err := configure(spec, o, ringBytes); err != nil {
+	types, err := loadKernelTypes()
+	if err != nil {
 		return nil, err
 	}
 	k := &kernel{
-		pids:    o.PIDs, // other processes then don't even trap
-		session: !o.PlainReturn && kernelHas("bpf_session_is_return"),
+		has:  map[Feature]bool{},
+		pids: o.PIDs, // other processes then don't even trap
+	}
+	for _, f := range featuresOf(types, o.Without) {
+		k.has[f] = true
+	}
+	if err := k.configure(spec, o, ringBytes); err != nil {
+		return nil, err
 	}
 	k.choose(spec)
 	if k.coll, err = ebpf.NewCollection(spec); err != nil {
 		return nil, kernelError("load BPF programs", err)
 	}
-	for _, p := range []string{"forked", "execed", "exited", "sock_sent", "sock_received"} {
-		l, err := link.AttachTracing(link.TracingOptions{Program: k.coll.Programs[p]})
+	for name, p := range spec.Programs {
+		if p.Type != ebpf.Tracing {
+			continue
+		}
+		l, err := link.AttachTracing(link.TracingOptions{Program: k.coll.Programs[name]})
 		if err != nil {
 			k.Close()
-			return nil, kernelError("attach tracepoints", err)
+			return nil, kernelError("attach to tracepoint "+p.AttachTo, err)
 		}
 		k.keep(l)
 	}
 	return k, nil
 }
 
-// choose leaves in spec the programs that this kernel's kind of return probe needs.
+// missing lists the features that this recording does without.
+func (k *kernel) missing() []Feature {
+	return slices.DeleteFunc(Features(), func(f Feature) bool { return k.has[f] })
+}
+
+// choose leaves in spec the programs that this kernel has a place for, set for the
+// kind of probe that it has.
 func (k *kernel) choose(spec *ebpf.CollectionSpec) {
-	if !k.session {
-		delete(spec.Programs, "call_session")
-		delete(spec.Programs, "new_session")
-		return
+	drop := []string{"call_session", "new_session"}
+	if k.has[FeatureSession] {
+		drop = []string{"call_enter", "call_return", "new_return"}
+		for _, p := range []string{"call_session", "new_session"} {
+			spec.Programs[p].AttachType = attachUprobeSession
+		}
 	}
-	for _, p := range []string{"call_enter", "call_return", "new_return"} {
-		delete(spec.Programs, p)
+	if !k.has[FeatureSockLength] {
+		drop = append(drop, "sock_sent", "sock_received")
 	}
-	for _, p := range []string{"call_session", "new_session"} {
-		spec.Programs[p].AttachType = attachUprobeSession
+	for _, name := range drop {
+		delete(spec.Programs, name)
+	}
+	for _, p := range spec.Programs {
+		if p.AttachType == ebpf.AttachTraceUprobeMulti && !k.has[FeatureUprobeMulti] {
+			p.AttachType = ebpf.AttachNone
+		}
 	}
 }
 
 // configure sets the constants of maps.h.
-func configure(spec *ebpf.CollectionSpec, o Options, ringBytes int) error {
+func (k *kernel) configure(spec *ebpf.CollectionSpec, o Options, ringBytes int) error {
 	var comms [8][16]uint8
 	if len(o.Comms) > len(comms) {
 		return fmt.Errorf("%d process names: at most %d can be filtered at once", len(o.Comms), len(comms))
@@ -105,7 +129,7 @@ func configure(spec *ebpf.CollectionSpec, o Options, ringBytes int) error {
 		need |= targetTree
 	}
 	plain := uint32(0)
-	if o.PlainReserve || !kernelHas("bpf_probe_read_user_dynptr") {
+	if !k.has[FeatureUserDynptr] {
 		plain = 1
 	}
 	spec.Maps["ring"].MaxEntries = uint32(ringBytes)
@@ -120,24 +144,13 @@ func configure(spec *ebpf.CollectionSpec, o Options, ringBytes int) error {
 	return nil
 }
 
-// kernelHas reports whether the running kernel has a function that BPF programs
-// may call.
-func kernelHas(fn string) bool {
-	spec, err := btf.LoadKernelSpec()
-	if err != nil {
-		return false
-	}
-	var f *btf.Func
-	return spec.TypeByName(fn, &f) == nil
-}
-
 // kernelError sorts errors of the kernel into those that callers branch on.
 func kernelError(what string, err error) error {
 	switch {
 	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES) && os.Geteuid() != 0:
 		return fmt.Errorf("%s: %w: %v", what, ErrPermission, err)
 	case errors.Is(err, ebpf.ErrNotSupported), errors.Is(err, unix.EINVAL), errors.Is(err, btf.ErrNotFound):
-		return fmt.Errorf("%s: %w: requires Linux >= 6.6 with BTF: %v", what, ErrNotSupported, err)
+		return fmt.Errorf("%s: %w: requires Linux >= 5.17 with BTF: %v", what, ErrNotSupported, err)
 	}
 	return fmt.Errorf("%s: %w", what, err)
 }
@@ -177,7 +190,7 @@ func (k *kernel) attach(m *image, lib uint8, sites []site) error {
 			if len(g.at) == 0 {
 				continue
 			}
-			l, err := g.link(m, k.coll.Programs[g.prog], pid)
+			l, err := k.link(m, g, pid)
 			if pid != 0 && (errors.Is(err, os.ErrNotExist) || errors.Is(err, unix.ESRCH)) {
 				return fmt.Errorf("%w: %d", ErrNoProcess, pid) // it ended while we were at it
 			}
@@ -206,9 +219,13 @@ const (
 	linkSession
 )
 
-func (g group) link(m *image, prog *ebpf.Program, pid uint32) (io.Closer, error) {
+func (k *kernel) link(m *image, g group, pid uint32) (io.Closer, error) {
+	prog := k.coll.Programs[g.prog]
 	if g.kind == linkSession {
 		return uprobeSession(m.fdPath(), prog, g.at, g.cookies, pid)
+	}
+	if !k.has[FeatureUprobeMulti] {
+		return g.single(m.fdPath(), prog, pid)
 	}
 	ex, err := link.OpenExecutable(m.fdPath())
 	if err != nil {
@@ -228,7 +245,7 @@ func (k *kernel) groups(sites []site, lib uint8) []group {
 	enter := group{prog: "call_enter"}
 	leave := group{prog: "call_return", kind: linkReturn}
 	made := group{prog: "new_return", kind: linkReturn}
-	if k.session {
+	if k.has[FeatureSession] {
 		enter = group{prog: "call_session", kind: linkSession}
 		made = group{prog: "new_session", kind: linkSession}
 	}
@@ -243,7 +260,7 @@ func (k *kernel) groups(sites []site, lib uint8) []group {
 			add(&made, s)
 		case s.ret:
 			add(&enter, s)
-			if !k.session {
+			if !k.has[FeatureSession] {
 				add(&leave, s)
 			}
 		default:
@@ -264,7 +281,7 @@ func (k *kernel) watchLinker(path string) error {
 	if !ok {
 		return fmt.Errorf("resolve _dl_debug_state of %s: %w", path, ErrNoLibrary)
 	}
-	l, err := group{at: []uint64{s.off}, cookies: []uint64{0}}.link(m, k.coll.Programs["files_mapped"], 0)
+	l, err := k.link(m, group{prog: "files_mapped", at: []uint64{s.off}, cookies: []uint64{0}}, 0)
 	if err != nil {
 		return kernelError("attach to "+path, err)
 	}

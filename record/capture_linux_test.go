@@ -179,8 +179,9 @@ func TestEverySize(t *testing.T) {
 	needCapture(t)
 	url := server(t)
 	sizes := []int{1, 16383, 16384, 16385, 1 << 20, 20 << 20}
-	for _, o := range []Options{{}, {PlainReserve: true}, {PlainReturn: true}} {
-		t.Run(fmt.Sprintf("reserve=%v,return=%v", o.PlainReserve, o.PlainReturn), func(t *testing.T) {
+	for _, o := range []Options{{}, {Without: []Feature{FeatureUserDynptr}}, {Without: []Feature{FeatureSession}},
+		{Without: []Feature{FeatureUprobeMulti}}, {Without: Features()}} {
+		t.Run(fmt.Sprintf("without%v", o.Without), func(t *testing.T) {
 			var paths []string
 			for _, n := range sizes {
 				paths = append(paths, fmt.Sprintf("/%d", n))
@@ -190,6 +191,11 @@ func TestEverySize(t *testing.T) {
 			st := run(t, o, l)
 			if lost := l.balance(); lost != 0 || st.LostEvents != 0 {
 				t.Fatalf("lost %d bytes, %+v", lost, st)
+			}
+			for _, c := range l.conns {
+				if want := !slices.Contains(o.Without, FeatureSockLength); c.Remote.IsValid() != want {
+					t.Errorf("remote address %v", c.Remote)
+				}
 			}
 			if len(l.read) != 1 || len(l.ends) != 1 {
 				t.Fatalf("%d connections read, %d ended, want 1", len(l.read), len(l.ends))

@@ -26,12 +26,8 @@ type Options struct {
 	// Live says that someone watches: the ring is drained every 20 ms. Otherwise
 	// every 500 ms, which takes less CPU from the recorded programs.
 	Live bool
-	// PlainReserve makes the kernel side reserve fixed sizes instead of copying
-	// through dynptrs, as it does by itself before Linux 6.16.
-	PlainReserve bool
-	// PlainReturn makes entry and return of a call two probes, as they are by
-	// necessity before Linux 6.13.
-	PlainReturn bool
+	// Without are features of the kernel to do without, as an older one must.
+	Without []Feature
 
 	Writer string   // program and version, for the session
 	Args   []string // command line, for the session

@@ -63,9 +63,6 @@ func Open(ctx context.Context, o Options) (*Session, error) {
 	if os.Geteuid() != 0 {
 		return nil, fmt.Errorf("%w: try sudo", ErrPermission)
 	}
-	if _, err := os.Stat("/sys/kernel/btf/vmlinux"); err != nil {
-		return nil, fmt.Errorf("%w: the kernel has no BTF (CONFIG_DEBUG_INFO_BTF)", ErrNotSupported)
-	}
 	if ns, err := os.Readlink("/proc/self/ns/pid"); err == nil && ns != initialPIDNamespace {
 		return nil, fmt.Errorf("%w: this is a container's pid namespace, where process numbers mean others than the kernel's: run on the host", ErrNotSupported)
 	}
@@ -430,6 +427,9 @@ func (s *Session) Info() format.Session { return s.info }
 
 // Targets lists the libraries found so far, those without probes included.
 func (s *Session) Targets() []Target { return s.libs.list() }
+
+// Missing lists the features of newer kernels that this recording does without.
+func (s *Session) Missing() []Feature { return s.k.missing() }
 
 // ChildExit returns the exit code of the started command once it has ended.
 func (s *Session) ChildExit() (code int, ok bool) { return s.child.exit() }

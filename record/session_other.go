@@ -28,6 +28,9 @@ func (s *Session) Info() format.Session { return format.Session{} }
 // Targets returns nothing.
 func (s *Session) Targets() []Target { return nil }
 
+// Missing returns nothing.
+func (s *Session) Missing() []Feature { return nil }
+
 // Stats returns the zero value.
 func (s *Session) Stats() Stats { return Stats{} }
 

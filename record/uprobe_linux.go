@@ -3,14 +3,51 @@
 package record
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"runtime"
 	"unsafe"
 
 	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/link"
 	"golang.org/x/sys/unix"
 )
+
+// single makes a link for each place, as it has to be before Linux 6.6. The kernel
+// takes them as perf events; tracefs is used where that is all there is.
+func (g group) single(path string, prog *ebpf.Program, pid uint32) (io.Closer, error) {
+	ex, err := link.OpenExecutable(path)
+	if err != nil {
+		return nil, err
+	}
+	attach := ex.Uprobe
+	if g.kind == linkReturn {
+		attach = ex.Uretprobe
+	}
+	var all closers
+	for i, at := range g.at {
+		l, err := attach("", prog, &link.UprobeOptions{Address: at, Cookie: g.cookies[i], PID: int(pid)})
+		if err != nil {
+			all.Close()
+			return nil, fmt.Errorf("at %#x: %w", at, err)
+		}
+		all = append(all, l)
+	}
+	return all, nil
+}
+
+// closers are links that go together.
+type closers []io.Closer
+
+func (c closers) Close() error {
+	var errs []error
+	for _, l := range c {
+		errs = append(errs, l.Close())
+	}
+	return errors.Join(errs...)
+}
 
 // attachUprobeSession is BPF_TRACE_UPROBE_SESSION (include/uapi/linux/bpf.h, since
 // 6.13): one link for entry and return, where a program's verdict at the entry

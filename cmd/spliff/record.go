@@ -49,6 +49,7 @@ type recordOptions struct {
 	pids, parents pidList
 	comms         []string
 	ring, snaplen sizeValue
+	without       featureList
 	limit         time.Duration
 	command       []string
 }
@@ -95,6 +96,7 @@ func (o *recordOptions) register(fs *pflag.FlagSet) {
 	fs.StringArrayVar(&o.comms, "comm", nil, "record processes whose name contains `NAME` (repeatable)")
 	fs.Var(&o.ring, "ring", "size of the buffer shared with the kernel")
 	fs.Var(&o.snaplen, "snaplen", "copy at most this much of one read or write; 0 is everything")
+	fs.Var(&o.without, "without", "don't use this feature of the kernel, as on an older one (repeatable; spliff doctor lists them)")
 	fs.DurationVar(&o.limit, "for", 0, "end after this `DURATION`, as 60s or 5m")
 	o.textFlags.register(fs)
 }

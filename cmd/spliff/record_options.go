@@ -42,6 +42,33 @@ func (l *pidList) String() string {
 // Type names the value in help texts.
 func (l *pidList) Type() string { return "PID" }
 
+// featureList is a flag that holds features of the kernel.
+type featureList []record.Feature
+
+// Set adds the features of "uprobe-multi,sock-length".
+func (l *featureList) Set(s string) error {
+	for _, word := range strings.Split(s, ",") {
+		f, err := record.FeatureByName(strings.TrimSpace(word))
+		if err != nil {
+			return err
+		}
+		*l = append(*l, f)
+	}
+	return nil
+}
+
+// String joins the names with commas.
+func (l *featureList) String() string {
+	words := make([]string, len(*l))
+	for i, f := range *l {
+		words[i] = f.String()
+	}
+	return strings.Join(words, ",")
+}
+
+// Type names the value in help texts.
+func (l *featureList) Type() string { return "FEATURE" }
+
 // minRing is the smallest ring in which the largest event of the kernel side
 // fits several times.
 const minRing = 256 << 10
@@ -80,7 +107,7 @@ func (o *recordOptions) prints() bool { return o.out == "" || o.print }
 func (o *recordOptions) recorder(e *env) record.Options {
 	r := record.Options{
 		PIDs: o.pids, Parents: o.parents, Comms: o.comms, Command: o.command,
-		RingBytes: int(o.ring), Snaplen: int(o.snaplen),
+		RingBytes: int(o.ring), Snaplen: int(o.snaplen), Without: o.without,
 		Live:   o.prints() || o.out == stdio,
 		Writer: programVersion(), Args: append([]string{"spliff"}, e.args...),
 	}

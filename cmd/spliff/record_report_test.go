@@ -4,12 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/NoFear0411/spliff/format"
+	"github.com/NoFear0411/spliff/record"
 )
 
 // TestRecordPruned: what --keep deleted is not told as if it were there.
@@ -28,6 +30,27 @@ func TestRecordPruned(t *testing.T) {
 		filepath.Join(dir, files[0]), filepath.Join(dir, files[1]), bytesText(uint64(size)))
 	if said := te.err.String(); len(files) != 2 || !strings.Contains(said, want) || !strings.Contains(said, "of plaintext\n") {
 		t.Errorf("files %v, said %q, want %q", files, said, want)
+	}
+}
+
+// TestRecordMissing: what the kernel lacks stands in one line before the recording
+// begins, with what it costs; --without is passed on.
+func TestRecordMissing(t *testing.T) {
+	te, rec := newTestEnv(), newFakeRecorder(t)
+	rec.use(te)
+	rec.missing = []record.Feature{record.FeatureSockLength, record.FeatureUserDynptr}
+	if code := te.run("record", "-o", filepath.Join(t.TempDir(), "a.spl"), "--without", "sock-length,user-dynptr"); code != exitOK {
+		t.Fatalf("exit %d: %s", code, te.err.String())
+	}
+	want := "without sock-length (since Linux 6.3): connections have no addresses; without user-dynptr (since Linux 6.16): "
+	if first, _, _ := strings.Cut(te.err.String(), "\n"); !strings.Contains(first, want) {
+		t.Errorf("first line %q, want %q", first, want)
+	}
+	if !slices.Equal(rec.options.Without, rec.missing) {
+		t.Errorf("recorded without %v", rec.options.Without)
+	}
+	if code := te.run("record", "--without", "magic"); code != exitUsage || !strings.Contains(te.err.String(), "uprobe-session") {
+		t.Errorf("exit %d: %s", code, te.err.String())
 	}
 }
 

@@ -38,6 +38,9 @@ type status struct {
 func startStatus(e *env, o *recordOptions, rec recorder, stats func(record.Stats) record.Stats) *status {
 	s := &status{w: e.stderr, terminal: e.terminal(e.stderr), done: make(chan struct{})}
 	if !o.quiet {
+		if line := missingText(rec.Info().Kernel, rec.Missing()); line != "" {
+			e.say("spliff: %s", line)
+		}
 		e.say("spliff: recording %s; Ctrl-C to finish", selection(rec.Info().Filter))
 	}
 	if o.quiet || o.prints() && e.terminal(e.stdout) {
@@ -65,6 +68,18 @@ func startStatus(e *env, o *recordOptions, rec recorder, stats func(record.Stats
 		}
 	})
 	return s
+}
+
+// missingText says what a recording does without and what that costs, "" for nothing.
+func missingText(kernel string, missing []record.Feature) string {
+	if len(missing) == 0 {
+		return ""
+	}
+	var words []string
+	for _, f := range missing {
+		words = append(words, fmt.Sprintf("%s (since Linux %s): %s", f, f.Since(), f.Lack()))
+	}
+	return "on " + kernel + " without " + strings.Join(words, "; without ")
 }
 
 // selection says in words what is recorded.

@@ -31,6 +31,7 @@ type fakeRecorder struct {
 	each    func() // is called after each event
 	stats   record.Stats
 	targets []record.Target
+	missing []record.Feature
 	child   int
 	running bool // the command outlives the recording
 	closed  bool
@@ -75,9 +76,10 @@ func (r *fakeRecorder) Run(ctx context.Context, sink record.Sink) error {
 	return r.err
 }
 
-func (r *fakeRecorder) Info() format.Session     { return fixtureInfo() }
-func (r *fakeRecorder) Targets() []record.Target { return r.targets }
-func (r *fakeRecorder) Stats() record.Stats      { return r.stats }
+func (r *fakeRecorder) Info() format.Session      { return fixtureInfo() }
+func (r *fakeRecorder) Targets() []record.Target  { return r.targets }
+func (r *fakeRecorder) Missing() []record.Feature { return r.missing }
+func (r *fakeRecorder) Stats() record.Stats       { return r.stats }
 func (r *fakeRecorder) ChildExit() (code int, ok bool) {
 	return r.child, len(r.options.Command) > 0 && !r.running
 }

@@ -7,6 +7,8 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"testing"
 )
 
@@ -63,15 +65,35 @@ func checkBothSides(t *testing.T, file, client, server string, wants []want) {
 	}
 }
 
-// TestNginxBodies: nginx and curl, both versions of HTTP, upload and download.
+// TestNginxBodies: nginx and curl, both versions of HTTP, upload and download, and
+// as on kernels that lack what the newest have.
 func TestNginxBodies(t *testing.T) {
 	needRoot(t)
-	for _, proto := range []string{"--http1.1", "--http2"} {
-		t.Run(proto[2:], func(t *testing.T) {
+	for _, tt := range []struct{ proto, without string }{
+		{"--http1.1", ""},
+		{"--http2", ""},
+		{"--http1.1", "uprobe-multi,uprobe-session,user-dynptr,sock-length"},
+		{"--http2", "uprobe-multi"},
+		{"--http2", "uprobe-session,user-dynptr"},
+	} {
+		proto := tt.proto
+		t.Run(proto[2:]+" without "+tt.without, func(t *testing.T) {
 			url, root := nginx(t)
 			dir := t.TempDir()
 			file := filepath.Join(dir, "session.spl")
-			rec := record(t, "-o", file, "--comm", "nginx", "--comm", "curl")
+			// Others on this machine may run curl too.
+			args := []string{"-o", file, "--comm", "nginx", "--comm", "curl", "--ppid", strconv.Itoa(os.Getpid())}
+			sizes := sizes
+			if tt.without != "" {
+				args = append(args, "--without", tt.without)
+				sizes = sizes[:len(sizes)-1] // the largest says nothing new
+			}
+			rec := record(t, args...)
+			for _, f := range strings.Split(tt.without, ",") {
+				if f != "" && !strings.Contains(rec.stderr(), "without "+f+" (since Linux ") {
+					t.Errorf("not said to be missing: %s\n%s", f, rec.stderr())
+				}
+			}
 			var wants []want
 			empty := sum(nil)
 			for i, n := range sizes {
