@@ -137,7 +137,12 @@ type Body struct {
 	Codings    []string // as listed in Content-Encoding, outermost last; nil if none
 	Content    []byte   // Data with the codings removed; aliases Data when there are none
 	ContentCut bool     // Content ends at Limits.Content although there was more
-	ContentErr string   // why decoding stopped early, "" if it did not: an anomaly kind
+	// ContentErr is an anomaly kind that says why decoding stopped early, or what was
+	// overlooked so that it could go on; "" if nothing is wrong.
+	ContentErr string
+	// Removed are the codings that were removed, outermost last, where they are not
+	// those listed; nil otherwise.
+	Removed []string
 }
 
 // Message is one request or response, complete unless its Flags say otherwise.

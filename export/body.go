@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/NoFear0411/spliff/decode"
@@ -229,7 +230,8 @@ func warnings(m *decode.Message, bodies bool) []string {
 	add(bodies && b.Cut && b.Data != nil, "body cut: %d of %d bytes kept", len(b.Data), b.Size)
 	add(bodies && b.Cut && b.Data == nil, "body not kept: %d bytes", b.Size)
 	add(bodies && b.ContentCut, "decoded body cut at %d bytes", len(b.Content))
-	add(bodies && b.ContentErr != "", "content coding: %s", b.ContentErr)
+	add(bodies && b.ContentErr != "" && len(b.Removed) == 0, "content coding: %s", b.ContentErr)
+	add(bodies && len(b.Removed) > 0, "content coding: %s; removed: %s", b.ContentErr, strings.Join(b.Removed, ", "))
 	for _, a := range m.Anomalies {
 		switch {
 		case a.Kind == decode.AnomalyNoRequest || a.Detail == "":

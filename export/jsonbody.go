@@ -19,6 +19,8 @@ import (
 type jsonBody struct {
 	Size   int    `json:"size"` // bytes here, decoded
 	Coding []wild `json:"coding,omitempty"`
+	// Removed are the codings that were, where they are not those of Coding.
+	Removed []string `json:"removed,omitempty"`
 	// Decoded: the codings were removed, as far as Error allowed.
 	Decoded bool   `json:"decoded,omitempty"`
 	SHA256  string `json:"sha256,omitempty"` // of the decoded body, when that is whole
@@ -35,7 +37,7 @@ type jsonBody struct {
 func jsonBodyOf(m *decode.Message) *jsonBody {
 	b := &m.Body
 	data := contentOf(b)
-	j := &jsonBody{Size: len(data), Coding: wilds(b.Codings), Decoded: decoded(b), Cut: b.Cut || b.ContentCut, Error: b.ContentErr}
+	j := &jsonBody{Size: len(data), Coding: wilds(b.Codings), Removed: b.Removed, Decoded: decoded(b), Cut: b.Cut || b.ContentCut, Error: b.ContentErr}
 	// Only where the body was hashed as sent: then it is whole, and hashes are wanted.
 	if j.Decoded && !j.Cut && j.Error == "" && b.SHA256 != nil {
 		sum := sha256.Sum256(data)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/NoFear0411/spliff/decode"
+	codings "github.com/NoFear0411/spliff/decode/content"
 	"github.com/NoFear0411/spliff/export"
 	"github.com/NoFear0411/spliff/replay"
 )
@@ -105,7 +106,13 @@ func partial(m *decode.Message) []string {
 	if m.Body.Cut || m.Body.ContentCut {
 		why = append(why, "it is longer than --max-body")
 	}
-	if m.Body.ContentErr != "" {
+	switch kind := decode.AnomalyKind(m.Body.ContentErr); kind {
+	case "":
+	case codings.ErrMismatch:
+		why = append(why, "its content coding is not the one named ("+m.Body.ContentErr+")")
+	case codings.ErrHeader:
+		why = append(why, "its gzip header is wrong ("+m.Body.ContentErr+")")
+	default:
 		why = append(why, "its content coding could not be undone ("+m.Body.ContentErr+")")
 	}
 	return why

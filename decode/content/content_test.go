@@ -59,6 +59,7 @@ func TestDecode(t *testing.T) {
 	const limit = 1 << 20
 	want := text(50000)
 	gz := coded(t, "gzip", want)
+	junk := []byte("\x00\x9f\x01\xff no coding's and no text\x00\x02")
 	bad := bytes.Clone(gz)
 	bad[len(bad)-6] ^= 1 // the checksum
 	tests := []struct {
@@ -80,19 +81,20 @@ func TestDecode(t *testing.T) {
 		{"zstd", []string{"zstd"}, coded(t, "zstd", want), want, ""},
 		{"zstd in two frames", []string{"zstd"}, append(coded(t, "zstd", want[:7]), coded(t, "zstd", want[7:])...), want, ""},
 		{"chain", []string{"gzip", "br", "identity", "zstd"}, coded(t, "zstd", coded(t, "br", gz)), want, ""},
-		{"unknown", []string{"compress"}, gz, gz, ErrUnknown},
+		{"unknown", []string{"aws"}, junk, junk, ErrUnknown},
 		{"unknown inside", []string{"aws", "gzip"}, gz, want, ErrUnknown},
-		{"unknown outside", []string{"gzip", "aws"}, gz, gz, ErrUnknown},
+		{"unknown outside", []string{"gzip", "aws"}, junk, junk, ErrUnknown},
+		{"unknown, of text", []string{"utf-8"}, want, want, ErrUnknown},
 		{"too many", []string{"gzip", "gzip", "gzip", "gzip", "gzip"}, gz, nil, ErrTooMany},
 		{"empty", []string{"gzip"}, nil, []byte{}, ""},
 		{"wrong checksum", []string{"gzip"}, bad, want, ErrCorrupt},
-		{"not gzip", []string{"gzip"}, []byte("plain text"), []byte{}, ErrCorrupt},
-		{"not zstd", []string{"zstd"}, []byte("plain text"), []byte{}, ErrCorrupt},
+		{"not gzip", []string{"gzip"}, junk, []byte{}, ErrCorrupt},
+		{"not zstd", []string{"zstd"}, junk, []byte{}, ErrCorrupt},
 		{"one byte", []string{"gzip"}, gz[:1], []byte{}, ErrTruncated},
 		{"trailing", []string{"gzip"}, append(bytes.Clone(gz), "junk"...), want, ErrTrailing},
 		{"trailing, raw", []string{"deflate"}, append(coded(t, "raw", want), "junk"...), want, ErrTrailing},
 		{"window", []string{"zstd"}, []byte("\x28\xb5\x2f\xfd\x00\xf8\x01\x00\x00"), []byte{}, ErrWindow},
-		{"broken within", []string{"gzip", "br"}, coded(t, "br", []byte("plain text")), []byte{}, ErrCorrupt},
+		{"broken within", []string{"gzip", "br"}, coded(t, "br", junk), []byte{}, ErrCorrupt},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -10,7 +10,6 @@ import (
 
 	"github.com/andybalholm/brotli"
 	"github.com/klauspost/compress/flate"
-	"github.com/klauspost/compress/gzip"
 	kzlib "github.com/klauspost/compress/zlib"
 	"github.com/klauspost/compress/zstd"
 
@@ -29,10 +28,22 @@ const (
 	ErrTrailing decode.AnomalyKind = "content-trailing"
 	// ErrUnknown: a coding that is not known here.
 	ErrUnknown decode.AnomalyKind = "content-unknown-coding"
+	// ErrMismatch: the data is not under the codings that are listed. Those that it
+	// is under, if any, were removed all the same.
+	ErrMismatch decode.AnomalyKind = "content-coding-mismatch"
+	// ErrHeader: the header of gzip data has a wrong checksum, or bits set that have
+	// no meaning (RFC 1952 §2.3.1). The data behind it was decoded all the same.
+	ErrHeader decode.AnomalyKind = "content-gzip-header"
 	// ErrTooMany: more than [MaxCodings] codings.
 	ErrTooMany decode.AnomalyKind = "content-too-many-codings"
 	// ErrWindow: a window beyond [MaxWindow] was asked for.
 	ErrWindow decode.AnomalyKind = "content-window"
+)
+
+// Errors of the gzip reader; a layer calls both ErrCorrupt.
+var (
+	errNotGzip  = errors.New("no gzip header")
+	errChecksum = errors.New("gzip checksum or size is wrong")
 )
 
 const (
@@ -47,23 +58,58 @@ const (
 )
 
 // Decode removes codings, outermost last, from wire and returns at most limit
-// decoded bytes. cut is true when there was more. errKind is "" or says why
-// decoding stopped early; out then holds what came before. With an unknown
-// coding, out is what the codings outside it left.
+// decoded bytes. cut is true when there was more. errKind is "" or says what is
+// wrong: why decoding stopped early, out then being what came before, or what was
+// overlooked in order to go on. With an unknown coding, out is what the codings
+// outside it left.
 //
+// Data that is not under the codings listed is read by its looks, see [ErrMismatch].
 // The result aliases wire when no coding had to be removed.
 func Decode(codings []string, wire []byte, limit int) (out []byte, cut bool, errKind string) {
-	// left = limit+1 below tells "exactly limit" from "more", and must not wrap.
+	r := undo(codings, wire, limit)
+	return r.out, r.cut, string(r.kind)
+}
+
+// result is what came of removing codings.
+type result struct {
+	out   []byte
+	cut   bool
+	kind  decode.AnomalyKind
+	fault int // of the codings removed, outermost first, the one kind is about; -1 none
+	bytes int // that it gave
+	// removed are the codings that were, outermost last, where kind is ErrMismatch.
+	removed []string
+}
+
+// undo is Decode.
+func undo(codings []string, wire []byte, limit int) result {
+	// left = limit+1 in run tells "exactly limit" from "more", and must not wrap.
 	limit = min(max(limit, 0), math.MaxInt-1)
-	names, unknown, kind := plan(codings)
+	names, known, kind := plan(codings)
 	if kind != "" {
-		return nil, false, string(kind)
+		return result{kind: kind}
 	}
+	r := run(names[:known], wire, limit)
+	if known < len(names) && (r.kind == "" || r.kind == ErrHeader) {
+		r.kind = ErrUnknown
+	}
+	if r.kind == ErrUnknown || r.doubtful(names, wire) {
+		if g := (guess{wire: wire, limit: limit}); g.read(names) {
+			return g.r
+		}
+	}
+	return r
+}
+
+// run removes codings that are known, outermost first.
+func run(names []string, wire []byte, limit int) (res result) {
+	res.fault = -1
 	if len(names) == 0 {
 		if len(wire) > limit {
-			wire, cut = wire[:limit:limit], true
+			wire, res.cut = wire[:limit:limit], true
 		}
-		return wire, cut, string(unknown)
+		res.out = wire
+		return res
 	}
 	var r io.Reader = bytes.NewReader(wire)
 	var layers []*layer
@@ -72,6 +118,7 @@ func Decode(codings []string, wire []byte, limit int) (out []byte, cut bool, err
 		if i < len(names)-1 {
 			l.left = innerLimit(limit)
 		}
+		l.room = l.left
 		layers = append(layers, l)
 		r = l
 	}
@@ -80,21 +127,28 @@ func Decode(codings []string, wire []byte, limit int) (out []byte, cut bool, err
 			l.close()
 		}
 	}()
-	out, cut = readUpTo(r, len(wire), limit)
+	res.out, res.cut = readUpTo(r, len(wire), limit)
 	// From the wire inwards: the first fault is the cause, what follows from it is
 	// not told. A layer starved because the one before it reached its bound is
 	// cut, not damaged.
 	stopped := false
-	for _, l := range layers {
+	for i, l := range layers {
 		switch {
 		case l.kind == ErrTruncated && stopped:
-			return out, true, "" // it would go on, had its input
+			res.cut = true // it would go on, had its input
+			return res
 		case l.kind != "":
-			return out, cut, string(l.kind)
+			res.kind, res.fault, res.bytes = l.kind, i, l.room-l.left
+			return res
 		}
 		stopped = l.left == 0
 	}
-	return out, cut, string(unknown)
+	for _, l := range layers {
+		if l.odd {
+			res.kind = ErrHeader
+		}
+	}
+	return res
 }
 
 // innerLimit is how much a layer may yield that another layer reads: coded data
@@ -107,21 +161,35 @@ func innerLimit(limit int) int {
 	return limit + limit/8 + ahead
 }
 
-// plan returns the codings to remove, outermost first.
-func plan(codings []string) (names []string, unknown, refused decode.AnomalyKind) {
+// plan returns the codings to remove, outermost first, and how many of them are
+// known before one that is not.
+func plan(codings []string) (names []string, known int, refused decode.AnomalyKind) {
+	known = -1
 	for i := len(codings) - 1; i >= 0; i-- {
-		switch name := strings.ToLower(codings[i]); name {
-		case "gzip", "x-gzip", "deflate", "br", "zstd":
-			names = append(names, name)
-		case "identity", "":
-		default:
-			return names, ErrUnknown, ""
+		name := strings.ToLower(codings[i])
+		if name == "identity" || name == "" {
+			continue
 		}
-		if len(names) > MaxCodings {
-			return nil, "", ErrTooMany
+		if !isKnown(name) && known < 0 {
+			known = len(names)
+		}
+		if names = append(names, name); len(names) > MaxCodings && known < 0 {
+			return nil, 0, ErrTooMany
 		}
 	}
-	return names, "", ""
+	if known < 0 {
+		known = len(names)
+	}
+	return names, known, ""
+}
+
+// isKnown reports whether a coding, in lower case, can be removed here.
+func isKnown(name string) bool {
+	switch name {
+	case "gzip", "x-gzip", "deflate", "br", "zstd":
+		return true
+	}
+	return false
 }
 
 // readUpTo reads limit bytes of r, growing with what comes rather than with
@@ -157,7 +225,9 @@ type layer struct {
 	src    *bufio.Reader
 	r      io.Reader
 	left   int
+	room   int // left at first
 	kind   decode.AnomalyKind
+	odd    bool // something was overlooked, see ErrHeader
 	ended  bool
 }
 
@@ -248,53 +318,4 @@ func (l *layer) close() {
 	if d, ok := l.r.(*zstd.Decoder); ok {
 		d.Close()
 	}
-}
-
-// members reads gzip members one after the other (RFC 1952 §2.2). What follows
-// the last one and is no member does not spoil those before it.
-type members struct {
-	l    *layer
-	zr   *gzip.Reader
-	open bool
-}
-
-func (g *members) Read(p []byte) (int, error) {
-	for {
-		if !g.open {
-			if err := g.next(); err != nil {
-				return 0, err
-			}
-		}
-		n, err := g.zr.Read(p)
-		if err != io.EOF {
-			return n, err
-		}
-		g.open = false
-		if n > 0 {
-			return n, nil
-		}
-	}
-}
-
-// next opens the next member; io.EOF when there is none.
-func (g *members) next() error {
-	if g.zr == nil {
-		zr, err := gzip.NewReader(g.l.src)
-		if err != nil {
-			return noEOF(err)
-		}
-		g.zr = zr
-	} else {
-		if head, _ := g.l.src.Peek(2); len(head) < 2 || head[0] != 0x1f || head[1] != 0x8b {
-			return io.EOF // end notes bytes that are left
-		}
-		if err := g.zr.Reset(g.l.src); err != nil {
-			return noEOF(err)
-		}
-	}
-	// One member at a time: the library would call bytes behind the last one an
-	// error, where this package tells the two apart.
-	g.zr.Multistream(false)
-	g.open = true
-	return nil
 }

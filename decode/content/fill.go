@@ -49,9 +49,10 @@ func list(dst []string, header []decode.Field, name string) []string {
 // Fill sets the content part of m.Body: Codings, Content, ContentCut and
 // ContentErr. limit is decode.Limits.Content; 0 or less leaves m alone.
 //
-// The codings of a request or response are those of [Of]; an Inner message has
-// its own in Body.Codings. Bytes after a gap cannot be decoded: decoding stops
-// there. Without codings Content aliases Data and is not cut.
+// The codings of a request or response are those of [Of]; where there are none, and
+// the head has anomalies, what in it could be taken for some is tried. An Inner
+// message has its own in Body.Codings. Bytes after a gap cannot be decoded: decoding
+// stops there. Without codings Content aliases Data and is not cut.
 func Fill(m *decode.Message, limit int) {
 	if limit <= 0 {
 		return
@@ -69,6 +70,12 @@ func Fill(m *decode.Message, limit int) {
 	}
 	if len(b.Codings) == 0 {
 		b.Content = b.Data
+		if m.Kind != decode.Inner && len(m.Anomalies) > 0 && len(b.Data) > 0 && len(b.Gaps) == 0 {
+			if r, ok := hint(b.Data, hinted(m.Header), limit); ok {
+				b.Codings = r.removed
+				b.Content, b.ContentCut, b.ContentErr, b.Removed = r.out, r.cut, string(r.kind), r.removed
+			}
+		}
 		return
 	}
 	wire, stop := b.Data, decode.AnomalyKind("")
@@ -84,7 +91,8 @@ func Fill(m *decode.Message, limit int) {
 		b.ContentErr = string(stop)
 		return
 	}
-	b.Content, b.ContentCut, b.ContentErr = Decode(b.Codings, wire, limit)
+	r := undo(b.Codings, wire, limit)
+	b.Content, b.ContentCut, b.ContentErr, b.Removed = r.out, r.cut, string(r.kind), r.removed
 	if b.ContentErr == string(ErrTruncated) && stop != "" {
 		b.ContentErr = string(stop) // the cause, not the symptom
 	}

@@ -43,6 +43,9 @@ const (
 	AnomalyRepeatedHost decode.AnomalyKind = "h1-repeated-host"
 	// AnomalyBadChunk: chunked framing is broken (RFC 9112 §7.1).
 	AnomalyBadChunk decode.AnomalyKind = "h1-bad-chunk"
+	// AnomalyAssumedChunked: a response whose body ends with the connection, as its head
+	// does not say properly that it is chunked; but it is, to its end, and was read so.
+	AnomalyAssumedChunked decode.AnomalyKind = "h1-assumed-chunked"
 	// AnomalyBadTrailer: a trailer field that frames or routes (RFC 9110 §6.5.1).
 	AnomalyBadTrailer decode.AnomalyKind = "h1-bad-trailer"
 	// AnomalyAfterClose: a message after one with "Connection: close", or one of

@@ -164,13 +164,23 @@ func (s *stream) feedChunkLine(dst []decode.Message, p []byte, m moment) ([]deco
 		s.noteControl(line)
 	}
 	size, digits, ok := chunkSize(line)
-	switch {
-	case !ok || cut && digits == len(line): // more digits may have been cut
+	ok = ok && (!cut || digits < len(line)) // more digits may have been cut
+	if !ok {
 		s.note(AnomalyBadChunk, "size: "+quote(line))
 		if s.lastOne() && !cut && s.msg.Body.Size == 0 {
+			s.maybeChunked = true
 			s.untilClose(read) // it may not be chunked at all
 			return dst, n
 		}
+		if blankLine(line) && !cut {
+			s.traced(uint64(whole), uint64(n))
+			return dst, n
+		}
+		// What reads "f x" as 15 is not alone; data of another length will tell.
+		size, ok = looseSize(line)
+	}
+	switch {
+	case !ok:
 		return s.giveUp(dst, m), n
 	case size == 0:
 		s.sec.reset(anyLine)

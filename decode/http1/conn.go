@@ -93,6 +93,9 @@ func (c *Conn) Rest() []Rest {
 func (c *Conn) Append(dst []decode.Message, ch decode.Chunk) []decode.Message {
 	s := c.stream(ch.Dir)
 	s.pos = ch.Off
+	if s == &c.resp && len(c.req.sec.ends) == 1 {
+		dst = c.endSimple(dst, ch)
+	}
 	return s.feed(dst, ch.Data, moment{ch.At, ch.Start})
 }
 
@@ -136,6 +139,7 @@ type pending struct {
 	cut      bool   // its method may have lost its beginning
 	head     bool   // HEAD: the response has no body
 	connect  bool   // CONNECT: a 2xx begins a tunnel
+	simple   bool   // it names no version: its answer may be nothing but a body
 	upgrade  string // the protocols it offers to change to
 }
 
@@ -213,7 +217,7 @@ func (c *Conn) ask(m *decode.Message, f *facts) {
 	q.push(pending{
 		exchange: c.exchange, seen: c.resp.pos, cut: cut,
 		head:    m.Method == "HEAD" || cut && strings.HasSuffix("HEAD", m.Method),
-		connect: m.Method == "CONNECT", upgrade: f.upgrade,
+		connect: m.Method == "CONNECT", upgrade: f.upgrade, simple: m.Proto == versionNone,
 	})
 }
 

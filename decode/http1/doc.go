@@ -17,6 +17,11 @@
 //     length, lasts until the connection closes (§6.3).
 //   - Equal repeated Content-Length values count as one (§6.3).
 //   - A bare LF ends a line (§2.2); a bare CR is part of it.
+//   - Of such a response the chunks are joined if it is chunked from its first byte to
+//     its last, and its head says so in some way that is not the proper one.
+//   - A chunk-size with other bytes around it is read, if it can be read one way.
+//   - A first line that begins with HTTP/ is a response's, its status 0 if it has none
+//     of three digits. What answers a request without a version may have no head.
 //   - White space before the colon is not part of the name (§5.1), and the
 //     field keeps its meaning.
 //   - A folded line is joined to its field by one space (§5.2); lines that begin

@@ -21,6 +21,7 @@ type facts struct {
 	upgrade   string
 	connClose bool
 	connKeep  bool
+	hinted    bool // some would read that the body is chunked
 }
 
 // maxJoined bounds how many Transfer-Encoding fields are joined: each joining
@@ -85,12 +86,19 @@ func (s *stream) parseFields(whole []byte, text string, from int, ends []int, f 
 			from = end
 			continue
 		}
-		name, rest, ok := s.splitField(line, text[from:from+len(line)])
+		sent := text[from : from+len(line)]
+		name, rest, ok := s.splitField(line, sent)
 		from = end
 		var value string
 		if i+1 < len(ends) && isSpace(whole[end]) {
 			var folded int
+			if !ok {
+				rest = sent
+			}
 			value, folded = s.unfold(whole, rest, ends[i:])
+			if !ok { // the colon may be on a line behind
+				name, value, ok = cutField(value)
+			}
 			i += folded
 			from = ends[i]
 		} else {
@@ -102,7 +110,9 @@ func (s *stream) parseFields(whole []byte, text string, from int, ends []int, f 
 		if count++; len(list) < s.limits.Fields {
 			list = append(list, decode.Field{Name: name, Value: value})
 		}
-		s.learn(f, name, value)
+		if !strings.HasPrefix(sent, "\r") {
+			s.learn(f, name, value)
+		}
 	}
 	s.at = begin
 	s.noteLimits(count+s.sec.dropped, len(list))
@@ -120,12 +130,25 @@ func (s *stream) noteLimits(fields, kept int) {
 	}
 }
 
+// cutField cuts a field at its colon, its lines joined (RFC 9112 §5.2 has them joined
+// before anything else is read in them).
+func cutField(line string) (name, value string, ok bool) {
+	name, value, ok = strings.Cut(line, ":")
+	return strings.TrimRight(name, " \t"), strings.Trim(value, " \t"), ok && name != ""
+}
+
 // splitField cuts a field line at its colon. rest is what follows it; ok is
-// false when there is no colon.
+// false when there is no colon. A CR in front, which some take for the end of a line
+// and some do not, is no part of the name.
 func (s *stream) splitField(line []byte, text string) (name, rest string, ok bool) {
 	n := tokenLen(line)
 	if n > 0 && n < len(line) && line[n] == ':' {
 		return text[:n], text[n+1:], true
+	}
+	if n == 0 && len(line) > 0 && line[0] == '\r' {
+		s.note(AnomalyBareCR, quote(line))
+		lead := len(line) - len(bytes.TrimLeft(line, "\r \t"))
+		line, text = line[lead:], text[lead:]
 	}
 	colon := bytes.IndexByte(line, ':')
 	if colon < 0 {

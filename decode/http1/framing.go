@@ -11,6 +11,7 @@ import (
 type body struct {
 	kind   bodyKind
 	length uint64
+	hinted bool // bodyClose: some would say that it is chunked
 }
 
 type bodyKind uint8
@@ -41,7 +42,7 @@ func (s *stream) frame(f *facts) body {
 			s.note(AnomalyBadCoding, "not chunked: "+quote(f.coding))
 			return body{kind: bodyUnknown}
 		}
-		return body{kind: bodyClose}
+		return body{kind: bodyClose, hinted: true}
 	}
 	switch {
 	case f.badLength:
@@ -51,7 +52,7 @@ func (s *stream) frame(f *facts) body {
 	case f.lengths > 0 || request:
 		return body{}
 	}
-	return body{kind: bodyClose}
+	return body{kind: bodyClose, hinted: f.hinted}
 }
 
 // chunkedLast reports whether a list of transfer codings ends in chunked. The
@@ -94,7 +95,7 @@ func authority(method, target, host string) (scheme, auth string) {
 	if method == "CONNECT" {
 		return "", target
 	}
-	if target[0] == '/' || target[0] == '*' {
+	if target == "" || target[0] == '/' || target[0] == '*' {
 		return "", host
 	}
 	scheme, rest, ok := strings.Cut(target, "://")

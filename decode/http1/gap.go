@@ -138,6 +138,15 @@ func (s *stream) end(dst []decode.Message, m moment, clean bool) []decode.Messag
 		dst = s.endSkip(dst, m)
 	case stepHead:
 		if !s.sec.empty() {
+			if len(s.sec.ends) == 0 && !s.sec.over && s.answersSimple() {
+				s.simple(s.sec.buf, m, s.sec.begin)
+				s.part = 0
+				return s.end(dst, m, clean)
+			}
+			var ok bool
+			if dst, ok = s.endAtBlank(dst, m); ok {
+				return s.end(dst, m, clean)
+			}
 			dst = s.endPartHead(dst, m, decode.AnomalyTruncated, why)
 		}
 	case stepClose:

@@ -116,7 +116,7 @@ func TestNoStartLine(t *testing.T) {
 			t.Errorf("request %q: got %q", line, briefs(got))
 		}
 	}
-	for _, line := range []string{"HTTP/1.1", "HTTP/1.1 20", "HTTP/1.1 2000 OK", "HTTP/1.1 2x0 OK", "HTTP/1.1 -20", "200 OK", "ICY 200 OK", "HTTP/1.1  "} {
+	for _, line := range []string{"200 OK", "ICY 200 OK", "HTTP", "HTTP/x 200", "xHTTP/1.1 2"} {
 		got := playAll(t, decode.Limits{}, []decodetest.Step{resp(line + "\r\n\r\n")}, true)
 		if len(got) != 1 || got[0].Kind != decode.Opaque || !allKinds(got)[AnomalyBadStartLine] {
 			t.Errorf("response %q: got %q", line, briefs(got))
@@ -221,13 +221,13 @@ func TestFraming(t *testing.T) {
 		{"chunked, any case", "TRANSFER-ENCODING:\tCHUNKED\t", `[5 "hello"]`, "", `[5 "hello"]`},
 		{"both", "Content-Length: 3\r\nTransfer-Encoding: chunked", `[5 "hello"]`, "h1-content-length-and-transfer-encoding", `[5 "hello"]`},
 		{"both, bad length", "Content-Length: x\r\nTransfer-Encoding: chunked", `[5 "hello"]`, "h1-bad-content-length h1-content-length-and-transfer-encoding", `[5 "hello"]`},
-		{"xchunked", "Transfer-Encoding: xchunked", "incomplete", "h1-bad-transfer-encoding", "[15"},
-		{"vtab", "Transfer-Encoding: \vchunked", "incomplete", "h1-control h1-bad-transfer-encoding", "[15"},
-		{"quoted", `Transfer-Encoding: "chunked"`, "incomplete", "h1-bad-transfer-encoding", "[15"},
-		{"identity", "Transfer-Encoding: identity", "incomplete", "h1-bad-transfer-encoding", "[15"},
-		{"empty", "Transfer-Encoding:", "incomplete", "h1-bad-transfer-encoding", "[15"},
+		{"xchunked", "Transfer-Encoding: xchunked", "incomplete", "h1-bad-transfer-encoding", `[5 "hello"] close`},
+		{"vtab", "Transfer-Encoding: \vchunked", "incomplete", "h1-control h1-bad-transfer-encoding", `[5 "hello"] close`},
+		{"quoted", `Transfer-Encoding: "chunked"`, "incomplete", "h1-bad-transfer-encoding", `[5 "hello"] close`},
+		{"identity", "Transfer-Encoding: identity", "incomplete", "h1-bad-transfer-encoding", `[5 "hello"] close`},
+		{"empty", "Transfer-Encoding:", "incomplete", "h1-bad-transfer-encoding", `[5 "hello"] close`},
 		{"chunked twice", "Transfer-Encoding: chunked, chunked", `[5 "hello"]`, "h1-bad-transfer-encoding", `[5 "hello"]`},
-		{"chunked not last", "Transfer-Encoding: chunked, gzip", "incomplete", "h1-bad-transfer-encoding", "[15"},
+		{"chunked not last", "Transfer-Encoding: chunked, gzip", "incomplete", "h1-bad-transfer-encoding", `[5 "hello"] close`},
 		{"gzip, chunked", "Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked", `[5 "hello"]`, "", `[5 "hello"]`},
 		{"space colon", "Transfer-Encoding : chunked", `[5 "hello"]`, "h1-space-before-colon", `[5 "hello"]`},
 		{"folded", "Transfer-Encoding:\r\n chunked", `[5 "hello"]`, "h1-obs-fold", `[5 "hello"]`},
@@ -266,8 +266,13 @@ func TestChunked(t *testing.T) {
 		{"letters", "zz\r\n", "1< 200 incomplete [h1-bad-chunk]"},
 		{"minus", "-1\r\n", "1< 200 incomplete [h1-bad-chunk]"},
 		{"underscore", "0_5\r\n", "1< 200 incomplete [h1-bad-chunk]"},
-		{"space first", " 5\r\n", "1< 200 incomplete [h1-bad-chunk]"},
-		{"no size", "\r\n", "1< 200 incomplete [h1-bad-chunk]"},
+		{"space first", " 5\r\nhello\r\n\t0\r\n\r\n", `1< 200 [5 "hello"] [h1-bad-chunk]`},
+		{"junk behind", "5x\r\nhello\r\n5 y\r\nworld\r\n5\v\r\nagain\r\n0\r\n\r\n", `1< 200 [15 "helloworldagain"] [h1-bad-chunk h1-control]`},
+		{"junk behind the last", "5\r\nhello\r\n0 x\r\n\r\n", `1< 200 [5 "hello"] incomplete [h1-bad-chunk]`},
+		{"another size than it seems", "5 5\r\nhello world\r\n0\r\n\r\n", `1< 200 [5 "hello"] incomplete [h1-bad-chunk]`},
+		{"many digits and junk", "00000005x\r\nhello\r\n0\r\n\r\n", "1< 200 incomplete [h1-bad-chunk]"},
+		{"no size", "\r\n", "1< 200 incomplete [h1-bad-chunk truncated]"},
+		{"empty lines before sizes", "\r\n\n5\r\nhello\r\n\v\r\n0\r\n\r\n", `1< 200 [5 "hello"] [h1-bad-chunk h1-bare-lf h1-control]`},
 		{"only an extension", ";a\r\n", "1< 200 incomplete [h1-bad-chunk]"},
 		{"too big", "ffffffffffffffff\r\nhello", "1< 200 incomplete [h1-bad-chunk]"},
 		{"bigger", "10000000000000005\r\nhello", "1< 200 incomplete [h1-bad-chunk]"},

@@ -1,6 +1,7 @@
 package http1
 
 import (
+	"bytes"
 	"fmt"
 
 	"github.com/NoFear0411/spliff/decode"
@@ -38,6 +39,21 @@ func (s *stream) endResponseHead(dst []decode.Message, f *facts, m moment) []dec
 		return s.complete(dst, m)
 	}
 	return s.enter(dst, s.frame(f), m)
+}
+
+// setStatus fills msg with the parts of a status-line, at the front of text.
+func (s *stream) setStatus(text string) {
+	l := &s.sec.start
+	if l.loose {
+		line, _ := trimEOL([]byte(text[:s.sec.ends[0]]))
+		s.msg.Proto, s.msg.Status, s.msg.Reason = looseStatus(string(line))
+		if s.msg.Status == 0 {
+			s.note(AnomalyBadStartLine, "no status code: "+quote(line))
+		}
+		return
+	}
+	s.msg.Proto, s.msg.Reason = l.part[0].of(text), l.part[2].of(text)
+	s.msg.Status = digits3(l.part[1].of(text))
 }
 
 // keepInterim sets an informational response aside for the final one
@@ -79,6 +95,22 @@ func (s *stream) switchTo(dst []decode.Message, proto string, m moment) []decode
 		req.step = stepTunnel
 	}
 	return dst
+}
+
+// feedTunnel describes bytes of a tunnel, or keeps them for whoever reads it.
+func (s *stream) feedTunnel(dst []decode.Message, p []byte, m moment) []decode.Message {
+	off := s.pos
+	s.pos += uint64(len(p))
+	if c := s.conn; c.handsOver() {
+		c.rest = append(c.rest, Rest{Chunk: decode.Chunk{Dir: s.dir, At: m.at, Start: m.start, Off: off, Data: p}})
+		return s.noticeCarry(dst, m)
+	}
+	return append(dst, decode.Message{
+		Kind: decode.Opaque, Dir: s.dir, Proto: s.conn.upgraded,
+		Body:  decode.Body{Data: bytes.Clone(p[:min(len(p), opaqueHead)]), Size: uint64(len(p))},
+		Begin: m.start, HeadEnd: m.at, End: m.at,
+		Anomalies: s.takeCarry(),
+	})
 }
 
 // held is a piece of the request stream that waits for a response: bytes, or a gap.

@@ -19,6 +19,7 @@ type startLine struct {
 	odd    bool // followed, though not what the grammar says
 	badVer bool // a version, but none of HTTP/1
 	ctl    bool // a control byte inside
+	loose  bool // a status-line that looseStatus reads; parts mean nothing
 }
 
 // parseRequestLine reads b, a line without its end (RFC 9112 §3). ok is false
@@ -26,7 +27,13 @@ type startLine struct {
 func parseRequestLine(b []byte) (startLine, bool) { return lenient(b, requestParts) }
 
 // parseStatusLine reads b, a line without its end (RFC 9112 §4).
-func parseStatusLine(b []byte) (startLine, bool) { return lenient(b, statusParts) }
+func parseStatusLine(b []byte) (startLine, bool) {
+	l, ok := lenient(b, statusParts)
+	if !ok && claimsHTTP(b) {
+		return startLine{loose: true, odd: true, ctl: hasControl(b)}, true
+	}
+	return l, ok
+}
 
 // lenient parses a line, and if that fails once more with every white space
 // taken for a space and none in front, as RFC 9112 §3 and §4 allow.
@@ -70,10 +77,17 @@ func requestParts(b []byte) (l startLine, ok bool) {
 	}
 	hi = lo + trimRight(b[lo:max(lo, hi)])
 	if lo >= hi {
-		return l, false
+		// "GET HTTP/1.1": servers answer it, as the request for nothing in particular.
+		if sp != n || n+1 >= end {
+			return l, false
+		}
+		if bad, ok := version(b[n+1 : end]); !ok || bad {
+			return l, false
+		}
+		lo, hi = n, n
 	}
 	l.part = [3]span{{0, n}, {lo, hi}, {sp + 1, end}}
-	l.odd = end != len(b) || lo != n+1 || hi != sp || bytes.IndexByte(b[lo:hi], ' ') >= 0
+	l.odd = end != len(b) || lo != n+1 || hi != sp || lo == hi || bytes.IndexByte(b[lo:hi], ' ') >= 0
 	l.ctl = hasControl(b)
 	l.badVer, ok = version(b[sp+1 : end])
 	return l, ok
@@ -138,6 +152,8 @@ func validTarget(method, target string) bool {
 		}
 	}
 	switch {
+	case target == "":
+		return false
 	case method == "CONNECT":
 		return strings.IndexByte(target, ':') > 0 // authority-form
 	case target[0] == '/':

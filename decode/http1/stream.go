@@ -1,7 +1,6 @@
 package http1
 
 import (
-	"bytes"
 	"fmt"
 
 	"github.com/NoFear0411/spliff/decode"
@@ -61,6 +60,10 @@ type stream struct {
 	tunnel    bool // becomes a tunnel when the message being read ends
 	closing   bool // the last message said "Connection: close"
 	cutMethod bool // the request in sec may have lost the beginning of its method
+	// maybeChunked: the body in msg is read until the connection closes, and may be
+	// chunked.
+	maybeChunked bool
+	guessed      bool // where the last head ends is a guess
 
 	// For a Trace: how many bytes it has been told of or passed over, and how many of
 	// them are of the head or trailer section being read.
@@ -152,6 +155,10 @@ func (s *stream) noteBlank() {
 // precedes the start line at its end.
 func (s *stream) endBadStart(dst []decode.Message, line []byte, m moment) []decode.Message {
 	over, size, begin := s.sec.over, s.sec.size, s.sec.begin
+	if !over && s.answersSimple() {
+		s.simple(line, m, begin)
+		return dst
+	}
 	if over {
 		line, _ = trimEOL(line) // the section's own, in place of what was cut
 	}
@@ -196,6 +203,7 @@ func (s *stream) enter(dst []decode.Message, next body, m moment) []decode.Messa
 	case bodyClose:
 		s.step = stepClose
 		s.msg.Flags |= decode.UntilClose
+		s.maybeChunked = next.hinted
 	case bodyUnknown:
 		if s.lastOne() {
 			s.untilClose(nil)
@@ -239,9 +247,7 @@ func (s *stream) parseHead(whole []byte, f *facts, m moment) {
 			s.msg.Proto = versionNone
 		}
 	} else {
-		code := l.part[1].of(text)
-		s.msg.Proto, s.msg.Reason = l.part[0].of(text), l.part[2].of(text)
-		s.msg.Status = int(code[0]-'0')*100 + int(code[1]-'0')*10 + int(code[2]-'0')
+		s.setStatus(text)
 	}
 	s.noteStart(whole)
 	if s.cutMethod {
@@ -250,6 +256,9 @@ func (s *stream) parseHead(whole []byte, f *facts, m moment) {
 		s.note(decode.AnomalyMidStream, "bytes before it are missing; its method may have lost its beginning")
 	}
 	s.msg.Header = s.parseFields(whole, text, s.sec.ends[0], s.sec.ends[1:], f)
+	if s.kind == decode.Response && len(s.msg.Anomalies) > 0 {
+		f.hinted = mentionsChunked(whole)
+	}
 	if bareEnd(whole) {
 		s.note(AnomalyBareLF, "a line ends in LF without CR")
 	}
@@ -331,12 +340,16 @@ func (s *stream) emit(dst []decode.Message, m moment) []decode.Message {
 	if s.tap != nil {
 		dst = s.endTap(dst, m)
 	}
+	s.joinChunks()
 	if s.limits.Hash {
 		s.sum.Finish(&s.msg)
 	}
 	content.Fill(&s.msg, s.limits.Content)
+	if s.guessed {
+		s.msg.Flags |= decode.Incomplete
+	}
 	dst = append(dst, s.msg)
-	s.msg = decode.Message{}
+	s.msg, s.maybeChunked = decode.Message{}, false
 	return dst
 }
 
@@ -372,22 +385,6 @@ func (s *stream) feedTrailer(dst []decode.Message, p []byte, m moment) ([]decode
 	}
 	s.sec.reset(startKind(s.kind))
 	return s.complete(dst, m), n
-}
-
-// feedTunnel describes bytes of a tunnel, or keeps them for whoever reads it.
-func (s *stream) feedTunnel(dst []decode.Message, p []byte, m moment) []decode.Message {
-	off := s.pos
-	s.pos += uint64(len(p))
-	if c := s.conn; c.handsOver() {
-		c.rest = append(c.rest, Rest{Chunk: decode.Chunk{Dir: s.dir, At: m.at, Start: m.start, Off: off, Data: p}})
-		return s.noticeCarry(dst, m)
-	}
-	return append(dst, decode.Message{
-		Kind: decode.Opaque, Dir: s.dir, Proto: s.conn.upgraded,
-		Body:  decode.Body{Data: bytes.Clone(p[:min(len(p), opaqueHead)]), Size: uint64(len(p))},
-		Begin: m.start, HeadEnd: m.at, End: m.at,
-		Anomalies: s.takeCarry(),
-	})
 }
 
 func (s *stream) takeCarry() []decode.Anomaly {
