@@ -31,6 +31,13 @@ type fileKey struct {
 // base is the name of the file, also of one that is deleted.
 func (m mapped) base() string { return filepath.Base(strings.TrimSuffix(m.path, " (deleted)")) }
 
+// inode is the file's inode number in decimal.
+func (m mapped) inode() string {
+	_, rest, _ := strings.Cut(m.file, " ")
+	inode, _, _ := strings.Cut(rest, " ")
+	return inode
+}
+
 // pids lists the processes.
 func (p procFS) pids() []uint32 {
 	names, _ := filepath.Glob(filepath.Join(string(p), "[0-9]*"))

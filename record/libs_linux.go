@@ -3,7 +3,9 @@
 package record
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
@@ -15,22 +17,31 @@ import (
 // maxLibraries is how many files can carry probes: their ids are one byte.
 const maxLibraries = 250
 
-// libs finds TLS libraries and puts probes on each file once. Safe for concurrent
-// use: files that appear later are attached from another goroutine.
+// maxMet bounds what is remembered of files that hold no TLS library, and
+// maxProblems what is told of those that should and do not: a host makes new
+// programs for as long as it runs.
+const (
+	maxMet      = 1 << 16
+	maxProblems = 1000
+)
+
+// libs finds TLS libraries and puts probes on each file once. One goroutine at a
+// time looks; list may be called from any.
 type libs struct {
 	proc procFS
-	k    *kernel
+	k    *kernel // nil: only look, attach nothing
 
-	mu      sync.Mutex
-	files   map[string]bool // mapped files looked at, by mapped.file
-	seen    map[fileKey]bool
-	paths   map[string]bool // opened before, by path and inode: saves resolving again
-	targets []Target
-	probed  int // targets that carry probes
+	mu       sync.Mutex
+	files    map[string][]int  // targets of mapped files, by mapped.file
+	paths    map[string][]int  // and of files that were opened, by device, inode and time of change
+	seen     map[fileKey][]int // and of those with a TLS library in them
+	targets  []Target
+	probed   int // targets that carry probes
+	problems int // targets that carry none
 }
 
 func newLibs(proc procFS, k *kernel) *libs {
-	return &libs{proc: proc, k: k, files: map[string]bool{}, seen: map[fileKey]bool{}, paths: map[string]bool{}}
+	return &libs{proc: proc, k: k, files: map[string][]int{}, paths: map[string][]int{}, seen: map[fileKey][]int{}}
 }
 
 // attachInstalled probes what is installed and what the given processes (nil: all)
@@ -43,13 +54,7 @@ func (l *libs) attachInstalled(pids []uint32) error {
 		}
 	}
 	for _, path := range globAll(linkers) {
-		if !l.first(path) {
-			continue
-		}
-		// Without it, libraries outside the usual places are found only while mapped now.
-		if err := l.k.watchLinker(path); err != nil {
-			l.problem(path, err)
-		}
+		l.watch(path, path)
 	}
 	if pids == nil {
 		pids = l.proc.pids()
@@ -63,43 +68,118 @@ func (l *libs) attachInstalled(pids []uint32) error {
 }
 
 // scan probes what a process has mapped. It returns the targets that are new, and
-// whether a dynamic linker was among them.
+// whether a dynamic linker was new too.
 func (l *libs) scan(pid uint32) (fresh []Target, linker bool, err error) {
+	before := len(l.list())
 	for _, m := range l.proc.mappings(pid) {
-		if !l.unmet(m) {
-			continue
+		isNew := false
+		if _, isNew, err = l.look(m); err != nil {
+			break
 		}
-		base := m.base()
-		if isLinker(base) {
-			if !l.first(m.open) {
-				continue
-			}
-			linker = true
-			if err := l.k.watchLinker(m.open); err != nil {
-				l.problem(m.path, err)
-			}
-			continue
-		}
-		rows := named(base)
-		if rows == nil && !mentions(m.open) {
-			continue
-		}
-		targets, err := l.add(m.path, m.open, rows)
-		if err != nil {
-			return fresh, linker, err
-		}
-		fresh = append(fresh, targets...)
+		linker = linker || isNew
 	}
-	return fresh, linker, nil
+	for _, t := range l.list()[before:] {
+		if t.Problem == "" {
+			fresh = append(fresh, t)
+		}
+	}
+	return fresh, linker, err
 }
 
-// add probes one file, unless that was done. rows are what its name says it is;
-// with none, its exported functions decide. It returns the new targets. Only errors
-// that would meet every file are returned; others stay with the target.
-func (l *libs) add(path, open string, rows []*library) (fresh []Target, err error) {
-	if !l.first(open) {
+// look returns the targets in a mapped file, by index. linker says that it is a
+// dynamic linker that was not watched before.
+func (l *libs) look(m mapped) (of []int, linker bool, err error) {
+	l.mu.Lock()
+	of, known := l.files[m.file]
+	l.mu.Unlock()
+	if known {
+		return of, false, nil
+	}
+	// One that cannot be reached, as its process is gone, stays unknown.
+	open, ok := l.reach(m)
+	if !ok {
+		return nil, false, nil
+	}
+	base := m.base()
+	if isLinker(base) {
+		linker = l.watch(m.path, open)
+	} else if rows := named(base); rows != nil || mentions(open) {
+		if of, err = l.add(m.path, open, rows); err != nil {
+			return of, false, err
+		}
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.files) >= maxMet {
+		clear(l.files)
+	}
+	l.files[m.file] = of
+	return of, linker, nil
+}
+
+// reach returns a path that opens the mapped file. Who only looks may not have the
+// right to open mappings; then the path must lead to the same file.
+func (l *libs) reach(m mapped) (open string, ok bool) {
+	_, err := os.Stat(m.open)
+	if err == nil {
+		return m.open, true
+	}
+	if l.k != nil || !errors.Is(err, fs.ErrPermission) {
+		return "", false
+	}
+	st, err := os.Stat(m.path)
+	if err != nil {
+		return "", false
+	}
+	sys, isUnix := st.Sys().(*syscall.Stat_t)
+	return m.path, isUnix && m.inode() == fmt.Sprint(sys.Ino)
+}
+
+// watch puts the probe on a dynamic linker, unless that was done.
+func (l *libs) watch(path, open string) (fresh bool) {
+	id, ok := identity(open)
+	if !ok || l.k == nil {
+		return false
+	}
+	l.mu.Lock()
+	_, known := l.paths[id]
+	l.paths[id] = nil
+	l.mu.Unlock()
+	if known {
+		return false
+	}
+	// Without it, libraries outside the usual places are found only while mapped now.
+	if err := l.k.watchLinker(open); err != nil {
+		l.problem(path, err)
+	}
+	return true
+}
+
+// add returns the targets in one file, by index, and probes them at first sight.
+// rows are what its name says it is; with none, its exported functions decide. Only
+// errors that would meet every file are returned; others stay with the target.
+func (l *libs) add(path, open string, rows []*library) (of []int, err error) {
+	id, ok := identity(open)
+	if !ok {
 		return nil, nil
 	}
+	l.mu.Lock()
+	of, known := l.paths[id]
+	l.mu.Unlock()
+	if known {
+		return of, nil
+	}
+	of, err = l.resolve(path, open, rows)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.paths) >= maxMet {
+		clear(l.paths)
+	}
+	l.paths[id] = of
+	return of, err
+}
+
+func (l *libs) resolve(path, open string, rows []*library) (of []int, err error) {
 	m, err := openImage(open)
 	if err != nil {
 		if rows != nil && !os.IsNotExist(err) { // the process may be gone
@@ -118,21 +198,24 @@ func (l *libs) add(path, open string, rows []*library) (fresh []Target, err erro
 	key := keyOf(m, st)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(rows) == 0 || l.seen[key] {
-		return nil, nil
+	if of, known := l.seen[key]; known || len(rows) == 0 {
+		return of, nil
 	}
-	l.seen[key] = true
 	for _, row := range rows {
 		t := Target{Library: row.kind, Path: path, BuildID: m.buildID}
 		if err := l.probe(m, row, &t); err != nil {
-			return fresh, fmt.Errorf("probe %s: %w", path, err)
+			return of, fmt.Errorf("probe %s: %w", path, err)
 		}
+		if t.Problem != "" {
+			if l.problems++; l.problems > maxProblems {
+				continue
+			}
+		}
+		of = append(of, len(l.targets))
 		l.targets = append(l.targets, t)
-		if t.Problem == "" {
-			fresh = append(fresh, t)
-		}
 	}
-	return fresh, nil
+	l.seen[key] = of
+	return of, nil
 }
 
 // probe puts probes on the functions of one library in m, or says in t why not.
@@ -150,8 +233,10 @@ func (l *libs) probe(m *image, row *library, t *Target) error {
 	for _, s := range sites {
 		t.Sites = append(t.Sites, s.public())
 	}
-	if err := l.k.attach(m, t.ID, sites); err != nil {
-		return err
+	if l.k != nil {
+		if err := l.k.attach(m, t.ID, sites); err != nil {
+			return err
+		}
 	}
 	l.probed++
 	return nil
@@ -168,53 +253,33 @@ func keyOf(m *image, st os.FileInfo) fileKey {
 		return key
 	}
 	key.inode = sys.Ino
-	var fs unix.Statfs_t
-	if err := unix.Fstatfs(int(m.f.Fd()), &fs); err != nil || fs.Type != unix.OVERLAYFS_SUPER_MAGIC {
+	var on unix.Statfs_t
+	if err := unix.Fstatfs(int(m.f.Fd()), &on); err != nil || on.Type != unix.OVERLAYFS_SUPER_MAGIC {
 		key.dev = sys.Dev
 	}
 	return key
 }
 
-// unmet reports whether a mapped file was never looked at before, going by what
-// the kernel prints of it alone: most mappings of most processes are of the same
-// few files. One that cannot be reached, as its process is gone, stays unmet.
-func (l *libs) unmet(m mapped) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.files[m.file] {
-		return false
-	}
-	if _, err := os.Stat(m.open); err != nil {
-		return false
-	}
-	l.files[m.file] = true
-	return true
-}
-
-// first reports whether the file behind a path is new to us. It is a cheap guard
-// in front of opening and resolving the same library for every process.
-func (l *libs) first(path string) bool {
+// identity names the file behind a path for as long as it exists. The time of
+// change tells it from a later file with the same inode number.
+func identity(path string) (id string, ok bool) {
 	st, err := os.Stat(path)
 	if err != nil {
-		return false
+		return "", false
 	}
-	id := path
-	if sys, ok := st.Sys().(*syscall.Stat_t); ok {
-		id = fmt.Sprintf("%d:%d", sys.Dev, sys.Ino)
+	sys, ok := st.Sys().(*syscall.Stat_t)
+	if !ok {
+		return path, true
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.paths[id] {
-		return false
-	}
-	l.paths[id] = true
-	return true
+	return fmt.Sprintf("%d:%d:%d.%d", sys.Dev, sys.Ino, sys.Ctim.Sec, sys.Ctim.Nsec), true
 }
 
 func (l *libs) problem(path string, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.targets = append(l.targets, Target{Path: path, Problem: err.Error()})
+	if l.problems++; l.problems <= maxProblems {
+		l.targets = append(l.targets, Target{Path: path, Problem: err.Error()})
+	}
 }
 
 // list returns the targets found so far.
