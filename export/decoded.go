@@ -12,7 +12,7 @@ import (
 //
 // Bodies are decoded here, one at a time and only for what is shown, rather than by
 // the engine's workers: a kilobyte can decode to any limit, and a batch of messages
-// holds thousands of them.
+// holds thousands of them. What s is given is valid during the call.
 func Decoded(s Sink, kind replay.Kind, limit int) Sink {
 	return &decodedSink{Sink: s, kind: kind, limit: limit}
 }
@@ -21,6 +21,11 @@ type decodedSink struct {
 	Sink
 	kind  replay.Kind
 	limit int
+
+	// What s is given, used again for each item: s keeps nothing.
+	item     replay.Item
+	exchange replay.Exchange
+	messages [3]decode.Message
 }
 
 // Item implements [Sink]. Messages are shared between items, so copies are filled.
@@ -29,21 +34,29 @@ func (d *decodedSink) Item(it *replay.Item) error {
 	if it.Kind != d.kind && !inner {
 		return d.Sink.Item(it)
 	}
-	c := *it
-	c.Message = d.fill(it.Message)
+	c := &d.item
+	*c = *it
+	c.Message = d.fill(0, it.Message)
 	if it.Exchange != nil {
-		x := *it.Exchange
-		x.Request, x.Response = d.fill(x.Request), d.fill(x.Response)
-		c.Exchange = &x
+		x := &d.exchange
+		*x = *it.Exchange
+		x.Request, x.Response = d.fill(1, x.Request), d.fill(2, x.Response)
+		c.Exchange = x
 	}
-	return d.Sink.Item(&c)
+	err := d.Sink.Item(c)
+	for i := range d.messages {
+		d.messages[i].Body = decode.Body{} // a large one must not be kept alive
+	}
+	return err
 }
 
-func (d *decodedSink) fill(m *decode.Message) *decode.Message {
+// fill returns a filled copy of m.
+func (d *decodedSink) fill(i int, m *decode.Message) *decode.Message {
 	if m == nil {
 		return nil
 	}
-	c := *m
-	content.Fill(&c, d.limit)
-	return &c
+	c := &d.messages[i]
+	*c = *m
+	content.Fill(c, d.limit)
+	return c
 }

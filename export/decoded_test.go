@@ -9,10 +9,20 @@ import (
 	"github.com/NoFear0411/spliff/replay"
 )
 
-type lastItem struct{ it *replay.Item }
+// lastItem keeps what it needs of the last item, which is not its own.
+type lastItem struct {
+	message *decode.Message
+	body    decode.Body
+}
 
-func (l *lastItem) Item(it *replay.Item) error { l.it = it; return nil }
-func (l *lastItem) Close() error               { return nil }
+func (l *lastItem) Item(it *replay.Item) error {
+	if l.message = it.Message; it.Exchange != nil {
+		l.body = it.Exchange.Response.Body
+	}
+	return nil
+}
+
+func (l *lastItem) Close() error { return nil }
 
 // TestDecoded: codings are removed in what the sink sees, up to the limit, and
 // nowhere else: the message belongs to others too.
@@ -28,14 +38,14 @@ func TestDecoded(t *testing.T) {
 	if err := s.Item(&replay.Item{Kind: replay.ItemExchange, Exchange: &replay.Exchange{Response: m}}); err != nil {
 		t.Fatal(err)
 	}
-	b := got.it.Exchange.Response.Body
+	b := got.body
 	if len(b.Content) != 100 || !b.ContentCut || string(b.Content[:5]) != "text " {
 		t.Errorf("%d bytes decoded, cut %v", len(b.Content), b.ContentCut)
 	}
 	if m.Body.Content != nil {
 		t.Error("the shared message was changed")
 	}
-	if err := s.Item(&replay.Item{Kind: replay.ItemMessage, Message: m}); err != nil || got.it.Message != m {
+	if err := s.Item(&replay.Item{Kind: replay.ItemMessage, Message: m}); err != nil || got.message != m {
 		t.Error("an item of another kind was touched")
 	}
 }

@@ -158,11 +158,11 @@ func (d *detail) tls(c *replay.Conn) {
 func (d *detail) network(x *replay.Exchange) {
 	s, c := &d.s, x.Conn
 	d.label("network")
-	n := jsonNetOf(c)
-	if n.Src != "" || n.Dst != "" {
-		d.address(n.Src)
+	src, dst := ends(c)
+	if src, dst := string(appendAddr(nil, src)), string(appendAddr(nil, dst)); src != "" || dst != "" {
+		d.address(src)
 		s.own(" → ")
-		d.address(n.Dst)
+		d.address(dst)
 	} else {
 		s.own("addresses unknown")
 	}

@@ -26,26 +26,19 @@ func header(m *decode.Message, name string) string {
 
 // urlOf returns the URL of a request. The scheme is https unless the message
 // says otherwise: what was recorded is the plaintext of TLS.
-func urlOf(m *decode.Message, c *replay.Conn) string {
-	host := m.Authority
-	if host == "" {
-		if unknownFields(m) {
-			host = "‹unknown›" // it was sent, in a header table we do not have
-		} else if a := serverAddr(c); a.IsValid() {
-			host = a.String()
-		} else {
-			host = "?"
-		}
-	}
+func urlOf(m *decode.Message, c *replay.Conn) string { return string(appendURL(nil, m, c)) }
+
+// appendURL appends what urlOf returns.
+func appendURL(b []byte, m *decode.Message, c *replay.Conn) []byte {
 	switch {
 	case m.Method == "CONNECT" && header(m, ":protocol") == "":
 		if m.Target != "" {
-			return m.Target
+			return append(b, m.Target...)
 		}
-		return host
+		return appendHost(b, m, c)
 	// Absolute form, as a proxy is asked (RFC 9112 §3.2.2): the target is the URL.
-	case strings.Contains(m.Target, "://") && !strings.HasPrefix(m.Target, "/"):
-		return m.Target
+	case !strings.HasPrefix(m.Target, "/") && strings.Contains(m.Target, "://"):
+		return append(b, m.Target...)
 	}
 	scheme := m.Scheme
 	if scheme == "" {
@@ -54,11 +47,26 @@ func urlOf(m *decode.Message, c *replay.Conn) string {
 	if isWebSocket(m) {
 		scheme = strings.Replace(scheme, "http", "ws", 1)
 	}
-	sep := ""
+	b = append(append(b, scheme...), "://"...)
+	b = appendHost(b, m, c)
 	if !strings.HasPrefix(m.Target, "/") {
-		sep = "/" // "*", or nothing at all
+		b = append(b, '/') // "*", or nothing at all
 	}
-	return scheme + "://" + host + sep + m.Target
+	return append(b, m.Target...)
+}
+
+// appendHost appends the authority a request is for, or the best that is known of it.
+func appendHost(b []byte, m *decode.Message, c *replay.Conn) []byte {
+	if m.Authority != "" {
+		return append(b, m.Authority...)
+	}
+	if unknownFields(m) {
+		return append(b, "‹unknown›"...) // it was sent, in a header table we do not have
+	}
+	if a := serverAddr(c); a.IsValid() {
+		return append(b, a.String()...)
+	}
+	return append(b, '?')
 }
 
 // isWebSocket reports whether a request asks for a WebSocket (RFC 6455 §4.1, RFC
@@ -78,6 +86,25 @@ func serverAddr(c *replay.Conn) netip.AddrPort {
 		return c.Local
 	}
 	return c.Remote
+}
+
+// ends returns the addresses of a connection ordered by who connected: the client's
+// and the server's. Without a role the recorded process is taken for the client.
+func ends(c *replay.Conn) (client, server netip.AddrPort) {
+	if c.Role == decode.RoleServer {
+		return c.Remote, c.Local
+	}
+	return c.Local, c.Remote
+}
+
+// appendAddr appends an address, if it is known. An IPv4 address is one even where
+// the socket is IPv6, so that a filter for it finds both. A zone is a name from the
+// recording host; it means nothing elsewhere.
+func appendAddr(b []byte, a netip.AddrPort) []byte {
+	if !a.IsValid() {
+		return b
+	}
+	return netip.AddrPortFrom(a.Addr().Unmap().WithZone(""), a.Port()).AppendTo(b)
 }
 
 // contentOf returns the body as it is to be looked at: decoded if it could be.

@@ -49,13 +49,6 @@ func (s *screen) grpcResult(m *decode.Message) {
 	}
 }
 
-// jsonGRPC is the result of a call, from its trailers.
-type jsonGRPC struct {
-	Status  wild `json:"status"` // as sent; a number, by the specification
-	Name    wild `json:"name,omitempty"`
-	Message wild `json:"message,omitempty"` // percent-decoded
-}
-
 // grpcTail is the result in the line of a response.
 func (s *screen) grpcTail(m *decode.Message) {
 	if isGRPC(m) {

@@ -77,7 +77,11 @@ func TestJSONOddCases(t *testing.T) {
 		c, q, r := readmeH2(t)
 		x := &replay.Exchange{ID: 1, Conn: c, Request: q, Response: r}
 		tt.spoil(x)
-		got := parseLine(t, give(t, func(b *strings.Builder) Sink { return NewJSON(b, tt.o) }, &replay.Item{Kind: replay.ItemExchange, Exchange: x}))
+		line := give(t, func(b *strings.Builder) Sink { return NewJSON(b, tt.o) }, &replay.Item{Kind: replay.ItemExchange, Exchange: x})
+		if d := cmp.Diff(wantLine(t, x, tt.o), line); d != "" {
+			t.Errorf("%s: encoding/json writes another line (-want +got):\n%s", tt.name, d)
+		}
+		got := parseLine(t, line)
 		for path, want := range tt.want {
 			if have := lookUp(got, path); !cmp.Equal(have, want) {
 				t.Errorf("%s: %s is %#v, want %#v", tt.name, path, have, want)

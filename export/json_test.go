@@ -152,6 +152,9 @@ func TestSchemaKnowsEveryKey(t *testing.T) {
 	for _, x := range []*replay.Exchange{x, hashedExchange(), {ID: 2, Conn: x.Conn, Request: x.Request}, {ID: 3, Conn: x.Conn, Response: x.Response},
 		{ID: 4, Conn: &replay.Conn{Proc: &replay.Proc{}}, Request: &decode.Message{Exchange: 1}, Pending: true}} {
 		line := jsonOf(t, &replay.Item{Kind: replay.ItemExchange, Exchange: x})
+		if d := cmp.Diff(wantLine(t, x, JSONOptions{}), line); d != "" {
+			t.Errorf("encoding/json writes another line (-want +got):\n%s", d)
+		}
 		v := parseLine(t, line)
 		for _, e := range schema.check(schema.root, v, "$", seen) {
 			t.Errorf("exchange %d: %s\n%s", x.ID, e, line)
@@ -193,10 +196,9 @@ func TestJSONFlags(t *testing.T) {
 }
 
 func TestSeconds(t *testing.T) {
-	for ns, want := range map[seconds]string{0: "0", 1: "0.000000001", 1_204_000_000: "1.204", 60e9: "60", 1<<63 - 1: "9223372036.854775807"} {
-		b, err := json.Marshal(ns)
-		if err != nil || string(b) != want {
-			t.Errorf("%d ns: %s, %v; want %s", int64(ns), b, err, want)
+	for ns, want := range map[int64]string{0: "0", 1: "0.000000001", 1_204_000_000: "1.204", 60e9: "60", 1<<63 - 1: "9223372036.854775807"} {
+		if got := string(appendSeconds(nil, ns)); got != want {
+			t.Errorf("%d ns: %s, want %s", ns, got, want)
 		}
 	}
 }
@@ -214,6 +216,9 @@ func FuzzJSON(f *testing.F) {
 		line := jsonOf(t, &replay.Item{Kind: replay.ItemExchange, Exchange: x})
 		if strings.Count(line, "\n") != 1 {
 			t.Errorf("not one line: %q", line)
+		}
+		if d := cmp.Diff(wantLine(t, x, JSONOptions{}), line); d != "" {
+			t.Errorf("encoding/json writes another line (-want +got):\n%s", d)
 		}
 		v := parseLine(t, line)
 		req := v["req"].(map[string]any)

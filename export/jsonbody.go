@@ -1,57 +1,76 @@
 package export
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
-	"encoding/json"
-	"fmt"
-	"io"
+	"strconv"
 	"unicode/utf8"
 
 	"github.com/NoFear0411/spliff/decode"
 	"github.com/NoFear0411/spliff/decode/content"
 )
 
-// jsonBody has Text or Base64, one of the two, even when it is empty, and both
-// where the text is in another character set.
-type jsonBody struct {
-	Size   int    `json:"size"` // bytes here, decoded
-	Coding []wild `json:"coding,omitempty"`
-	// Removed are the codings that were, where they are not those of Coding.
-	Removed []string `json:"removed,omitempty"`
-	// Decoded: the codings were removed, as far as Error allowed.
-	Decoded bool   `json:"decoded,omitempty"`
-	SHA256  string `json:"sha256,omitempty"` // of the decoded body, when that is whole
-	Cut     bool   `json:"cut,omitempty"`
-	Error   string `json:"error,omitempty"`
-	// Charset: Text was converted from it, and Base64 is there too.
-	Charset string    `json:"charset,omitempty"`
-	Text    *jsonBulk `json:"text,omitempty"`
-	Base64  *jsonBulk `json:"base64,omitempty"`
-}
-
-// jsonBodyOf gives the decoded bytes if there are any. Text is chosen by the
-// bytes alone: a Content-Type may lie, and base64 always survives.
-func jsonBodyOf(m *decode.Message) *jsonBody {
+// body appends the decoded bytes of a body if there are any, else those as sent, as
+// text or base64: one of the two, even when it is empty, and both where the text is
+// in another character set, "charset". Text is chosen by the bytes alone: a
+// Content-Type may lie, and base64 always survives.
+//
+// Size counts the bytes here. "decoded" says that the codings were removed, as far
+// as "error" allowed; sha256 is of the decoded body, when that is whole.
+func (l *jsonLine) body(m *decode.Message) {
 	b := &m.Body
 	data := contentOf(b)
-	j := &jsonBody{Size: len(data), Coding: wilds(b.Codings), Removed: b.Removed, Decoded: decoded(b), Cut: b.Cut || b.ContentCut, Error: b.ContentErr}
-	// Only where the body was hashed as sent: then it is whole, and hashes are wanted.
-	if j.Decoded && !j.Cut && j.Error == "" && b.SHA256 != nil {
-		sum := sha256.Sum256(data)
-		j.SHA256 = hex.EncodeToString(sum[:])
+	l.own(`,"body":{"size":`)
+	l.b = strconv.AppendInt(l.b, int64(len(data)), 10)
+	if len(b.Codings) > 0 {
+		l.own(`,"coding":[`)
+		for i, c := range b.Codings {
+			l.comma(i)
+			l.wild("", c)
+		}
+		l.own("]")
+	}
+	if len(b.Removed) > 0 { // where they are not those of "coding"
+		l.own(`,"removed":[`)
+		for i, c := range b.Removed {
+			l.comma(i)
+			l.own(`"`)
+			l.b = append(appendText(l.b, c), '"')
+		}
+		l.own("]")
+	}
+	cut := b.Cut || b.ContentCut
+	if decoded(b) {
+		l.own(`,"decoded":true`)
+		// Only where the body was hashed as sent: then it is whole, and hashes are wanted.
+		if !cut && b.ContentErr == "" && b.SHA256 != nil {
+			sum := sha256.Sum256(data)
+			l.own(`,"sha256":"`)
+			l.b = append(hex.AppendEncode(l.b, sum[:]), '"')
+		}
+	}
+	if cut {
+		l.own(`,"cut":true`)
+	}
+	if b.ContentErr != "" {
+		l.own(`,"error":"`)
+		l.b = append(appendText(l.b, b.ContentErr), '"')
 	}
 	if utf8.Valid(data) {
-		j.Text = &jsonBulk{data: data}
-		return j
+		l.bulk(`,"text":"`, data, false)
+	} else {
+		if text, charset, ok := content.Text(data, header(m, "content-type")); ok && len(data) < bulkMin {
+			if charset != "" {
+				l.own(`,"charset":"`)
+				l.b = append(appendText(l.b, charset), '"')
+			}
+			l.own(`,"text":`)
+			l.b = appendWild(l.b, text)
+		}
+		l.bulk(`,"base64":"`, data, true)
 	}
-	j.Base64 = &jsonBulk{data: data, binary: true}
-	if text, charset, ok := content.Text(data, header(m, "content-type")); ok && len(data) < bulkMin {
-		j.Text, j.Charset = &jsonBulk{data: text}, charset
-	}
-	return j
+	l.own("}")
 }
 
 // bulkMin is the length from which a body is written in pieces. Encoded, a byte
@@ -61,114 +80,28 @@ const bulkMin = 1 << 20
 // bulkPiece is how much is encoded at a time.
 const bulkPiece = 48 << 10 // a multiple of 3, so that base64 has no padding inside
 
-// jsonBulk is a body in JSON: text, which must be UTF-8, or base64. In a line that
-// is encoded as a whole a large one is left out, and a number that nothing else
-// here is written as stands in its place.
-type jsonBulk struct {
-	data   []byte
-	binary bool
-	place  int // from 1: large, and written later
-}
-
-// MarshalJSON implements [json.Marshaler].
-func (b *jsonBulk) MarshalJSON() ([]byte, error) {
-	switch {
-	case b.place > 0:
-		return fmt.Appendf(nil, "0E+7777%d", b.place), nil
-	case b.binary:
-		return json.Marshal(b.data)
-	}
-	return wild(b.data).MarshalJSON()
-}
-
-// mark is what stands in the line for b. The quotes make it impossible inside a
-// string: there they have a backslash before them.
-func (b *jsonBulk) mark() []byte {
-	key := "text"
-	if b.binary {
-		key = "base64"
-	}
-	return fmt.Appendf(nil, "%q:0E+7777%d", key, b.place)
-}
-
-// bulks numbers the large bodies of a line, in the order they stand in it.
-func (j *jsonExchange) bulks() (list []*jsonBulk) {
-	add := func(body *jsonBody) {
-		if body == nil {
-			return
+// bulk appends a body behind key, which ends in the quote that begins it. A large
+// one is written at once, with what stands before it, and not held.
+func (l *jsonLine) bulk(key literal, data []byte, binary bool) {
+	l.own(key)
+	large := len(data) >= bulkMin
+	for len(data) > 0 {
+		n := len(data)
+		if large {
+			n = min(bulkPiece, n)
 		}
-		for _, b := range [2]*jsonBulk{body.Text, body.Base64} {
-			if b != nil && len(b.data) >= bulkMin {
-				list = append(list, b)
-				b.place = len(list)
-			}
-		}
-	}
-	if j.Req != nil {
-		add(j.Req.Body)
-	}
-	if j.Resp != nil {
-		add(j.Resp.Body)
-	}
-	return list
-}
-
-// writeBulks writes a line with the bodies that were left out of it.
-func writeBulks(w io.Writer, line []byte, list []*jsonBulk) error {
-	for _, b := range list {
-		mark := b.mark()
-		at := bytes.Index(line, mark)
-		if at < 0 {
-			return fmt.Errorf("encode body: its place is not in the line")
-		}
-		end := at + len(mark)
-		at = end - len(mark) + bytes.IndexByte(mark, ':') + 1
-		if _, err := w.Write(line[:at]); err != nil {
-			return err
-		}
-		if err := b.write(w); err != nil {
-			return err
-		}
-		line = line[end:]
-	}
-	_, err := w.Write(line)
-	return err
-}
-
-// write writes b as a JSON string.
-func (b *jsonBulk) write(w io.Writer) error {
-	quote := []byte{'"'}
-	if _, err := w.Write(quote); err != nil {
-		return err
-	}
-	var buf []byte
-	for data := b.data; len(data) > 0; {
-		n := min(bulkPiece, len(data))
-		if b.binary {
-			buf = base64.StdEncoding.AppendEncode(buf[:0], data[:n])
+		if binary {
+			l.b = base64.StdEncoding.AppendEncode(l.b, data[:n])
 		} else {
 			for n < len(data) && !utf8.RuneStart(data[n]) {
 				n--
 			}
-			text, err := wild(data[:n]).MarshalJSON()
-			if err != nil {
-				return err
-			}
-			buf = inert(text[1 : len(text)-1])
-		}
-		if _, err := w.Write(buf); err != nil {
-			return err
+			l.b = appendText(l.b, data[:n])
 		}
 		data = data[n:]
+		if large {
+			l.flush()
+		}
 	}
-	_, err := w.Write(quote)
-	return err
-}
-
-// elapsed leaves out what is not known.
-func elapsed(ns int64) *seconds {
-	if ns < 0 {
-		return nil
-	}
-	return (*seconds)(&ns)
+	l.own(`"`)
 }
