@@ -26,6 +26,7 @@ enum what {
 	W_ROLE = 12, /* argument 2 is not 0 for a server */
 	W_INIT = 13, /* argument 1 becomes a session */
 	W_SEEN = 14, /* argument 1 proves to be a session */
+	W_INNER_READ = 15, /* inner.h: where a read ends inside the library; bits 32 and up say where its values are */
 };
 enum how {
 	/* W_READ, W_WRITE: where the length is. */

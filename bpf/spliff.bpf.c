@@ -20,6 +20,7 @@
 #include "cookie.h"
 #include "session.h"
 #include "calls.h"
+#include "inner.h"
 #include "touch.h"
 
 char LICENSE[] SEC("license") = "GPL v2";

@@ -211,20 +211,21 @@ type SpliffTuple struct {
 type SpliffWhat uint32
 
 const (
-	SpliffWhatW_WRITE     SpliffWhat = 1
-	SpliffWhatW_READ      SpliffWhat = 2
-	SpliffWhatW_HANDSHAKE SpliffWhat = 3
-	SpliffWhatW_ALPN      SpliffWhat = 4
-	SpliffWhatW_NEW       SpliffWhat = 5
-	SpliffWhatW_FREE      SpliffWhat = 6
-	SpliffWhatW_CLEAR     SpliffWhat = 7
-	SpliffWhatW_UP_REF    SpliffWhat = 8
-	SpliffWhatW_SHUTDOWN  SpliffWhat = 9
-	SpliffWhatW_SERVER    SpliffWhat = 10
-	SpliffWhatW_CLIENT    SpliffWhat = 11
-	SpliffWhatW_ROLE      SpliffWhat = 12
-	SpliffWhatW_INIT      SpliffWhat = 13
-	SpliffWhatW_SEEN      SpliffWhat = 14
+	SpliffWhatW_WRITE      SpliffWhat = 1
+	SpliffWhatW_READ       SpliffWhat = 2
+	SpliffWhatW_HANDSHAKE  SpliffWhat = 3
+	SpliffWhatW_ALPN       SpliffWhat = 4
+	SpliffWhatW_NEW        SpliffWhat = 5
+	SpliffWhatW_FREE       SpliffWhat = 6
+	SpliffWhatW_CLEAR      SpliffWhat = 7
+	SpliffWhatW_UP_REF     SpliffWhat = 8
+	SpliffWhatW_SHUTDOWN   SpliffWhat = 9
+	SpliffWhatW_SERVER     SpliffWhat = 10
+	SpliffWhatW_CLIENT     SpliffWhat = 11
+	SpliffWhatW_ROLE       SpliffWhat = 12
+	SpliffWhatW_INIT       SpliffWhat = 13
+	SpliffWhatW_SEEN       SpliffWhat = 14
+	SpliffWhatW_INNER_READ SpliffWhat = 15
 )
 
 // Names of all BPF objects in the ELF.
@@ -244,6 +245,7 @@ const (
 	SpliffProgExited         = "exited"
 	SpliffProgFilesMapped    = "files_mapped"
 	SpliffProgForked         = "forked"
+	SpliffProgInnerRead      = "inner_read"
 	SpliffProgNewReturn      = "new_return"
 	SpliffProgNewSession     = "new_session"
 	SpliffProgSessionTouch   = "session_touch"
@@ -321,6 +323,7 @@ type SpliffProgramSpecs struct {
 	Exited       *ebpf.ProgramSpec `ebpf:"exited"`
 	FilesMapped  *ebpf.ProgramSpec `ebpf:"files_mapped"`
 	Forked       *ebpf.ProgramSpec `ebpf:"forked"`
+	InnerRead    *ebpf.ProgramSpec `ebpf:"inner_read"`
 	NewReturn    *ebpf.ProgramSpec `ebpf:"new_return"`
 	NewSession   *ebpf.ProgramSpec `ebpf:"new_session"`
 	SessionTouch *ebpf.ProgramSpec `ebpf:"session_touch"`
@@ -444,6 +447,7 @@ type SpliffPrograms struct {
 	Exited       *ebpf.Program `ebpf:"exited"`
 	FilesMapped  *ebpf.Program `ebpf:"files_mapped"`
 	Forked       *ebpf.Program `ebpf:"forked"`
+	InnerRead    *ebpf.Program `ebpf:"inner_read"`
 	NewReturn    *ebpf.Program `ebpf:"new_return"`
 	NewSession   *ebpf.Program `ebpf:"new_session"`
 	SessionTouch *ebpf.Program `ebpf:"session_touch"`
@@ -460,6 +464,7 @@ func (p *SpliffPrograms) Close() error {
 		p.Exited,
 		p.FilesMapped,
 		p.Forked,
+		p.InnerRead,
 		p.NewReturn,
 		p.NewSession,
 		p.SessionTouch,

@@ -71,6 +71,14 @@ static __always_inline bool traced(struct task_state *t)
 	return !n_comms || named(t);
 }
 
+/* The state of the current task, if it is recorded. */
+static __always_inline struct task_state *wanted(void)
+{
+	struct task_state *t = bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), 0,
+						    BPF_LOCAL_STORAGE_GET_F_CREATE);
+	return t && traced(t) ? t : 0;
+}
+
 /* include/trace/events/sched.h */
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(forked, struct task_struct *parent, struct task_struct *child)

@@ -6,13 +6,6 @@
 #ifndef SPLIFF_TOUCH_H
 #define SPLIFF_TOUCH_H
 
-static __always_inline struct task_state *wanted(void)
-{
-	struct task_state *t = bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), 0,
-						    BPF_LOCAL_STORAGE_GET_F_CREATE);
-	return t && traced(t) ? t : 0;
-}
-
 /* A function has returned a new session. */
 static __always_inline int made(struct pt_regs *ctx)
 {

@@ -250,6 +250,7 @@ func (k *kernel) groups(sites []site, lib uint8) []group {
 		made = group{prog: "new_session", kind: linkSession}
 	}
 	touch := group{prog: "session_touch"}
+	inner := group{prog: "inner_read"}
 	add := func(g *group, s site) {
 		g.at = append(g.at, s.off)
 		g.cookies = append(g.cookies, s.cookie(lib))
@@ -258,6 +259,8 @@ func (k *kernel) groups(sites []site, lib uint8) []group {
 		switch {
 		case !s.entry:
 			add(&made, s)
+		case s.what == whatInnerRead:
+			add(&inner, s)
 		case s.ret:
 			add(&enter, s)
 			if !k.has[FeatureSession] {
@@ -267,7 +270,7 @@ func (k *kernel) groups(sites []site, lib uint8) []group {
 			add(&touch, s)
 		}
 	}
-	return []group{leave, touch, enter, made}
+	return []group{leave, touch, inner, enter, made}
 }
 
 // watchLinker puts the probe on a dynamic linker that tells of newly mapped files.

@@ -47,6 +47,7 @@ type function struct {
 	need   bool   // a file without it is not this library
 	unless string // not watched where this is exported: it calls it, and that one's probe costs less
 	forms  []form // other exports for the same; see transferSites
+	inner  bool   // reads as innerRead knows it
 }
 
 // form is another export that does what a function does, and its shape.
@@ -167,7 +168,10 @@ func (f *function) sites(m *image) (sites []site) {
 		}
 	}
 	for i := range sites {
-		sites[i].what, sites[i].flags = f.what, f.flags
+		if sites[i].what == 0 {
+			sites[i].what = f.what
+		}
+		sites[i].flags = f.flags
 		sites[i].entry = f.what != whatNew || f.how != howSession
 	}
 	return sites

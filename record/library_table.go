@@ -13,7 +13,7 @@ var openSSL = library{
 	kind: "openssl", title: "OpenSSL",
 	files: []string{"libssl.so.3", "libssl.so.3.*", "libssl-*.so.3", "libssl.so.1.1", "libssl.so.1.1.*", "libssl.so.1.0.*", "libssl.so.10", "libssl-*.so.1.1"},
 	functions: []function{
-		{name: "SSL_read", what: whatRead, need: true, forms: []form{{"SSL_read_ex", howArg4}}},
+		{name: "SSL_read", what: whatRead, need: true, inner: true, forms: []form{{"SSL_read_ex", howArg4}}},
 		// 3.3 put a flags argument before the length.
 		{name: "SSL_write", what: whatWrite, need: true, forms: []form{{"SSL_write_ex2", howArg5}, {"SSL_write_ex", howArg4}}},
 		{name: "SSL_sendfile", what: whatWrite, how: howBlind},

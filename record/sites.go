@@ -32,6 +32,7 @@ const (
 	whatRole
 	whatInit
 	whatSeen
+	whatInnerRead
 )
 
 const (
@@ -100,22 +101,24 @@ type site struct {
 	what  what
 	how   how
 	flags flags
-	entry bool // entry probe
-	ret   bool // return probe; then nothing before off touches the stack
+	entry bool      // entry probe
+	ret   bool      // return probe; then nothing before off touches the stack
+	regs  registers // of whatInnerRead
 }
 
 func (s site) public() Site { return Site{Name: s.name, Why: s.why, Cost: s.cost} }
 
 // cookie packs what the BPF programs need to know of a site.
 func (s site) cookie(lib uint8) uint64 {
-	return uint64(s.what) | uint64(s.how)<<8 | uint64(lib)<<16 | uint64(s.flags)<<24
+	return uint64(s.what) | uint64(s.how)<<8 | uint64(lib)<<16 | uint64(s.flags)<<24 | s.regs.cookie()
 }
 
 // transferSites picks the place to watch one direction. The function that X and
 // X_ex both call first is best: it begins with a push, which the kernel emulates,
 // where the exports begin with a sub that it must single-step; and one probe sees
 // both forms. It leaves the length where the longest form does. Where the two do
-// not agree the exports themselves are taken.
+// not agree the exports themselves are taken. Better still is where innerRead
+// finds that reads end.
 func transferSites(m *image, f *function) []site {
 	inner, ok := firstCall(m, m.symbols[f.name].Value)
 	for _, form := range f.forms {
@@ -131,6 +134,11 @@ func transferSites(m *image, f *function) []site {
 		off, has := m.fileOffset(va)
 		if !has || cost == CostStepped {
 			break
+		}
+		if f.inner {
+			if sites, err := innerRead(m, inner); err == nil {
+				return sites
+			}
 		}
 		return []site{{name: fmt.Sprintf("%s_internal@%#x", f.name, inner), off: off, how: form.how, ret: true, cost: cost,
 			why: fmt.Sprintf("first call of both %s and %s, begins with an emulated instruction", f.name, form.name)}}
@@ -161,11 +169,15 @@ func exported(m *image, name, why string) (site, bool) {
 	return site{name: name, off: off, why: why, cost: cost}, true
 }
 
+// endbr64 begins functions that may be called through a pointer (Intel CET). The
+// disassembler does not know it.
+var endbr64 = []byte{0xf3, 0x0f, 0x1e, 0xfa}
+
 // body returns where a function's own code begins: after endbr64, which the kernel
 // would single-step.
 func (m *image) body(va uint64) uint64 {
-	if m.elf.Machine == elf.EM_X86_64 && bytes.Equal(m.code(va, 4), []byte{0xf3, 0x0f, 0x1e, 0xfa}) {
-		return va + 4
+	if m.elf.Machine == elf.EM_X86_64 && bytes.Equal(m.code(va, 4), endbr64) {
+		return va + uint64(len(endbr64))
 	}
 	return va
 }
@@ -243,6 +255,7 @@ func firstCall(m *image, va uint64) (uint64, bool) {
 	if m.elf.Machine != elf.EM_X86_64 {
 		return 0, false // arm64 wants its own disassembler; the exports serve
 	}
+	va = m.body(va)
 	code := m.code(va, 128)
 	for pc := 0; pc < len(code); {
 		in, err := x86asm.Decode(code[pc:], 64)
