@@ -94,7 +94,10 @@ func parseMapping(line []byte) (mapping, bool) {
 	// The path is the rest of the line: it may hold spaces.
 	at := bytes.IndexByte(line, '/')
 	file := string(fields[3]) + " " + string(fields[4]) + " " + string(line[at:])
-	return mapping{span: string(fields[0]), path: string(line[at:]), file: file}, true
+	// map_files prints addresses without the zeros that maps pads low ones with.
+	from, to, _ := strings.Cut(string(fields[0]), "-")
+	span := strings.TrimLeft(from, "0") + "-" + strings.TrimLeft(to, "0")
+	return mapping{span: span, path: string(line[at:]), file: file}, true
 }
 
 // parents returns the parent of every process.

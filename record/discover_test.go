@@ -33,6 +33,7 @@ func TestParseMapping(t *testing.T) {
 	}{
 		{"7f00-7f10 r-xp 00001000 08:01 99 /usr/lib/libssl.so.3", mapping{"7f00-7f10", "/usr/lib/libssl.so.3", "08:01 99 /usr/lib/libssl.so.3"}, true},
 		{"7f00-7f10 r-xp 00001000 08:01 99                 /a b/libssl.so.3 (deleted)", mapping{"7f00-7f10", "/a b/libssl.so.3 (deleted)", "08:01 99 /a b/libssl.so.3 (deleted)"}, true},
+		{"00b6f000-00b71000 r-xp 0076f000 fe:00 7 /usr/bin/node", mapping{"b6f000-b71000", "/usr/bin/node", "fe:00 7 /usr/bin/node"}, true},
 		{"7f00-7f10 r--p 00001000 08:01 99 /usr/lib/libssl.so.3", mapping{}, false},
 		{"7f00-7f10 r-xp 00000000 00:00 0 [vdso]", mapping{}, false},
 		{"7f00-7f10 r-xp 00000000 00:00 0", mapping{}, false},

@@ -200,6 +200,15 @@ type exchange struct {
 		Comm string   `json:"comm"`
 		Args []string `json:"args"`
 	} `json:"proc"`
+	TLS struct {
+		Lib  string `json:"lib"`
+		ALPN string `json:"alpn"`
+	} `json:"tls"`
+	Net struct {
+		Role string `json:"role"`
+		Src  string `json:"src"`
+		Dst  string `json:"dst"`
+	} `json:"net"`
 	Flags []string `json:"flags"`
 }
 
