@@ -3,7 +3,8 @@
 # make test      every test; installs what the end-to-end tests need when it can
 # make lint      gofmt, go vet
 # make cross     build for the other systems that can read sessions
-# make bench     decoder benchmarks, and what recording costs nginx (root)
+# make bench     Go benchmarks of every package
+# make bench-record  what recording costs nginx, beside empty probes and other tools: one table (root, ten minutes)
 # make bench-format  the session format against bare zstd and MCAP: one table
 # make bench-decode  the decoders against net/http, Framer + hpack, nghttp2 and tshark: one table
 # make fuzz      every fuzz target for FUZZTIME
@@ -15,7 +16,7 @@ FUZZTIME ?= 60s
 # Tests build for the first two: a standard library more each would double their time.
 CROSS    := darwin/arm64 windows/amd64 darwin/amd64 windows/arm64 linux/arm64
 
-.PHONY: all build demo test lint cross bench bench-format bench-decode fuzz soak generate check-generated clean
+.PHONY: all build demo test lint cross bench bench-record bench-format bench-decode fuzz soak generate check-generated clean
 .DELETE_ON_ERROR:
 
 all: build
@@ -35,10 +36,12 @@ lint:
 cross:
 	@GO=$(GO) .ci/cross $(CROSS)
 
-bench: build
-	@GO=$(GO) .ci/setup
-	$(GO) test -run '^$$' -bench . -benchmem $$($(GO) list ./... | grep -v /e2e)
-	$(GO) test -run '^$$' -bench Nginx -benchtime 1x -timeout 30m ./cmd/spliff/e2e
+bench:
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+bench-record: build
+	@GO=$(GO) .ci/setup bench
+	@$(GO) run ./record/bench -spliff ./spliff
 
 bench-format:
 	@cd format/bench && $(GO) run . -big 1024

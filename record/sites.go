@@ -83,6 +83,10 @@ type Site struct {
 	Name string // function, and offset if not its first byte
 	Why  string // why there
 	Cost Cost
+
+	Offset uint64 // in the file
+	Entry  bool   // the instruction itself is watched
+	Return bool   // the return of the function that begins about here is
 }
 
 func (s Site) String() string {
@@ -106,7 +110,7 @@ type site struct {
 	regs  registers // of whatInnerRead
 }
 
-func (s site) public() Site { return Site{Name: s.name, Why: s.why, Cost: s.cost} }
+func (s site) public() Site { return Site{Name: s.name, Why: s.why, Cost: s.cost, Offset: s.off, Entry: s.entry, Return: s.ret} }
 
 // cookie packs what the BPF programs need to know of a site.
 func (s site) cookie(lib uint8) uint64 {

@@ -84,6 +84,12 @@ func importTable() []importRule {
 			why:   "what runs as root copies bytes and parses none of them",
 		},
 		{
+			pkg: "record/bench", own: []string{"record"},
+			other: []string{"github.com/cilium/ebpf", "golang.org/x/sys"},
+			never: []string{"net/http", "log", "log/slog"},
+			why:   "the benchmark starts what it measures, the built spliff too, and reads of it what any user can",
+		},
+		{
 			pkg: "replay", own: []string{"format", "decode"}, other: nil,
 			never: []string{"os", "os/exec", "net", "net/http", "log", "log/slog"},
 			why:   "the engine is pure: what it says is a function of the events alone",

@@ -1,0 +1,223 @@
+//go:build linux
+
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// recorder is "spliff record" at work.
+type recorder struct {
+	spliff, file string
+	cmd          *exec.Cmd
+	mu           sync.Mutex
+	said         bytes.Buffer
+	done         chan error
+	peak         chan float64
+	ended        chan struct{}
+}
+
+// startSpliff records the server's worker and returns once the probes are on.
+func startSpliff(spliff string, s *server) (*recorder, error) {
+	file := filepath.Join(s.dir, "bench.spl")
+	return startRecorder(spliff, file, "record", "-o", file, "--force", "-p", strconv.Itoa(s.worker))
+}
+
+func startRecorder(spliff, file string, args ...string) (*recorder, error) {
+	r := &recorder{spliff: spliff, file: file, cmd: exec.Command(spliff, args...),
+		done: make(chan error, 1), peak: make(chan float64, 1), ended: make(chan struct{})}
+	stderr, err := r.cmd.StderrPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := r.cmd.Start(); err != nil {
+		return nil, err
+	}
+	ready := make(chan struct{}, 1)
+	go func() {
+		sc := bufio.NewScanner(stderr)
+		for sc.Scan() {
+			r.mu.Lock()
+			fmt.Fprintln(&r.said, sc.Text())
+			r.mu.Unlock()
+			if strings.Contains(sc.Text(), "recording ") {
+				select {
+				case ready <- struct{}{}:
+				default:
+				}
+			}
+		}
+		r.done <- r.cmd.Wait()
+	}()
+	select {
+	case <-ready:
+	case err := <-r.done:
+		return nil, fmt.Errorf("%v ended at once: %v: %s", args, err, r.text())
+	case <-time.After(time.Minute):
+		_ = r.cmd.Process.Kill()
+		return nil, fmt.Errorf("%v is not ready after a minute: %s", args, r.text())
+	}
+	go r.watch()
+	return r, nil
+}
+
+func (r *recorder) text() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.said.String()
+}
+
+// watch keeps the largest resident set, without the ring: its pages are the
+// kernel's, mapped twice, and its size is an option.
+func (r *recorder) watch() {
+	peak := 0.0
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		peak = max(peak, residentMiB(r.cmd.Process.Pid))
+		select {
+		case <-r.ended:
+			r.peak <- peak
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// residentMiB is the resident memory of a process but for BPF maps, by
+// /proc/PID/smaps; 0 if it is gone.
+func residentMiB(pid int) float64 {
+	f, err := os.Open(fmt.Sprintf("/proc/%d/smaps", pid))
+	if err != nil {
+		return 0
+	}
+	defer f.Close()
+	kib, ring := 0, false
+	for sc := bufio.NewScanner(f); sc.Scan(); {
+		line := sc.Text()
+		name, rest, ok := strings.Cut(line, ":")
+		switch {
+		case !ok || strings.Contains(name, "-"): // the first line of a mapping
+			ring = strings.Contains(line, "bpf-map")
+		case name == "Rss" && !ring:
+			n, _ := strconv.Atoi(strings.TrimSuffix(strings.TrimSpace(rest), " kB"))
+			kib += n
+		}
+	}
+	return float64(kib) / 1024
+}
+
+// stop ends the recording and reads what is in it.
+func (r *recorder) stop(l *load) (seen, error) {
+	close(r.ended)
+	peak := <-r.peak
+	if err := r.interrupt(); err != nil {
+		return unseen, err
+	}
+	st := r.cmd.ProcessState
+	got := seen{cpu: (st.UserTime() + st.SystemTime()).Seconds(), rss: peak}
+	defer os.Remove(r.file)
+	fi, err := os.Stat(r.file)
+	if err != nil {
+		return unseen, err
+	}
+	got.file = fi.Size()
+	var info struct {
+		Lost struct {
+			Bytes int64 `json:"bytes"`
+		} `json:"lost"`
+	}
+	out, err := exec.Command(r.spliff, "info", "--json", r.file).Output()
+	if err != nil {
+		return unseen, fmt.Errorf("spliff info: %w", err)
+	}
+	if err := json.Unmarshal(out, &info); err != nil {
+		return unseen, fmt.Errorf("spliff info: %w", err)
+	}
+	got.lost = info.Lost.Bytes
+	got.exchanges, err = r.exchanges(l)
+	return got, err
+}
+
+func (r *recorder) interrupt() error {
+	if err := r.cmd.Process.Signal(syscall.SIGINT); err != nil {
+		return err
+	}
+	select {
+	case err := <-r.done:
+		if err != nil {
+			return fmt.Errorf("spliff record: %w: %s", err, r.text())
+		}
+		return nil
+	case <-time.After(5 * time.Minute):
+		return errors.Join(fmt.Errorf("spliff record does not end: %s", r.text()), r.cmd.Process.Kill())
+	}
+}
+
+// exchanges counts the complete answers in the session.
+func (r *recorder) exchanges(l *load) (int, error) {
+	var lines wordCounter
+	lines.word = []byte(`"status":200`)
+	cmd := exec.Command(r.spliff, "show", "--json", r.file)
+	cmd.Stdout = &lines
+	var exit *exec.ExitError
+	if err := cmd.Run(); err != nil && !errors.As(err, &exit) {
+		return 0, fmt.Errorf("spliff show: %w", err)
+	}
+	return lines.n, nil
+}
+
+// wordCounter counts a word in what is written to it, line by line.
+type wordCounter struct {
+	word []byte
+	rest []byte
+	n    int
+}
+
+// Write implements [io.Writer].
+func (c *wordCounter) Write(p []byte) (int, error) {
+	all := append(c.rest, p...)
+	end := bytes.LastIndexByte(all, '\n') + 1
+	c.n += bytes.Count(all[:end], c.word)
+	c.rest = append(c.rest[:0:0], all[end:]...)
+	return len(p), nil
+}
+
+// idle returns how much of a core a recorder takes while nothing happens.
+func idle(ctx context.Context, o options) string {
+	dir, err := os.MkdirTemp("", "spliff-bench-idle-")
+	if err != nil {
+		return err.Error()
+	}
+	defer os.RemoveAll(dir)
+	file := filepath.Join(dir, "idle.spl")
+	// One process that does nothing, so that what else the machine does is not recorded.
+	r, err := startRecorder(o.spliff, file, "record", "-o", file, "-p", strconv.Itoa(os.Getpid()))
+	if err != nil {
+		return err.Error()
+	}
+	close(r.ended)
+	before, err1 := cpuSeconds(r.cmd.Process.Pid)
+	select {
+	case <-ctx.Done():
+	case <-time.After(time.Duration(o.idle) * time.Second):
+	}
+	after, err2 := cpuSeconds(r.cmd.Process.Pid)
+	if err := errors.Join(err1, err2, r.interrupt()); err != nil {
+		return err.Error()
+	}
+	return fmt.Sprintf("%.2f %% of a core over %d s (goal ≤ 0.5 %%)", (after-before)/float64(o.idle)*100, o.idle)
+}
