@@ -110,7 +110,9 @@ type site struct {
 	regs  registers // of whatInnerRead
 }
 
-func (s site) public() Site { return Site{Name: s.name, Why: s.why, Cost: s.cost, Offset: s.off, Entry: s.entry, Return: s.ret} }
+func (s site) public() Site {
+	return Site{Name: s.name, Why: s.why, Cost: s.cost, Offset: s.off, Entry: s.entry, Return: s.ret}
+}
 
 // cookie packs what the BPF programs need to know of a site.
 func (s site) cookie(lib uint8) uint64 {
