@@ -200,3 +200,12 @@ func installedPatterns() (tls, linkers []string) {
 	}
 	return tls, []string{"/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1", "/lib/ld-musl-*.so.1"}
 }
+
+func globAll(patterns []string) []string {
+	var all []string
+	for _, p := range patterns {
+		m, _ := filepath.Glob(p)
+		all = append(all, m...)
+	}
+	return all
+}

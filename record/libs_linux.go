@@ -288,12 +288,3 @@ func (l *libs) list() []Target {
 	defer l.mu.Unlock()
 	return append([]Target(nil), l.targets...)
 }
-
-func globAll(patterns []string) []string {
-	var all []string
-	for _, p := range patterns {
-		m, _ := filepath.Glob(p)
-		all = append(all, m...)
-	}
-	return all
-}

@@ -39,6 +39,9 @@ type env struct {
 	exit func(code int)
 	// openRecorder attaches to the running system.
 	openRecorder func(context.Context, record.Options) (recorder, error)
+	// survey and examine look at it without recording.
+	survey  func(context.Context, []uint32) (*record.Inventory, error)
+	examine func(context.Context) (*record.Report, error)
 }
 
 // osEnv returns the environment of the real process.
@@ -70,6 +73,8 @@ func osEnv() *env {
 		},
 		exit:         os.Exit,
 		openRecorder: openRecorder,
+		survey:       record.Survey,
+		examine:      record.Examine,
 	}
 }
 

@@ -41,6 +41,8 @@ func newTestEnv() *testEnv {
 		openRecorder: func(context.Context, record.Options) (recorder, error) {
 			return nil, record.ErrPermission
 		},
+		survey:  func(context.Context, []uint32) (*record.Inventory, error) { return &record.Inventory{}, nil },
+		examine: func(context.Context) (*record.Report, error) { return &record.Report{}, nil },
 	}
 	return te
 }

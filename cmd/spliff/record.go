@@ -46,6 +46,7 @@ type recordOptions struct {
 	textFlags
 	fileFlags
 	print, quiet  bool
+	showLibs      bool
 	pids, parents pidList
 	comms         []string
 	ring, snaplen sizeValue
@@ -97,11 +98,15 @@ func (o *recordOptions) register(fs *pflag.FlagSet) {
 	fs.Var(&o.ring, "ring", "size of the buffer shared with the kernel")
 	fs.Var(&o.snaplen, "snaplen", "copy at most this much of one read or write; 0 is everything")
 	fs.Var(&o.without, "without", "don't use this feature of the kernel, as on an older one (repeatable; spliff doctor lists them)")
+	fs.BoolVar(&o.showLibs, "show-libs", false, "list libraries and probes as spliff libs does, and record nothing")
 	fs.DurationVar(&o.limit, "for", 0, "end after this `DURATION`, as 60s or 5m")
 	o.textFlags.register(fs)
 }
 
 func runRecord(ctx context.Context, e *env, o *recordOptions) error {
+	if o.showLibs {
+		return runLibs(ctx, e, &libsOptions{pids: o.pids})
+	}
 	if err := o.check(e); err != nil {
 		return err
 	}

@@ -19,7 +19,7 @@ is decrypted, and shows it as HTTP.
   spliff edit a.spl -o b.spl --from 15:12 --drop-bodies      a part of it, to show somebody
 
 Commands: record, show, replay, info, export, import, edit, recover,
-version. "spliff help COMMAND" has more, "spliff help exit-codes" and "spliff help
+doctor, libs, version. "spliff help COMMAND" has more, "spliff help exit-codes" and "spliff help
 environment" say the rest.
 `
 
@@ -53,9 +53,10 @@ func newRootCmd(e *env) *cobra.Command {
 		&cobra.Group{ID: "look", Title: "Look:"},
 		&cobra.Group{ID: "share", Title: "Share:"},
 		&cobra.Group{ID: "care", Title: "Take care of files:"},
+		&cobra.Group{ID: "check", Title: "Check this host:"},
 	)
 	root.AddCommand(newRecordCmd(e), newShowCmd(e), newReplayCmd(e), newInfoCmd(e),
-		newExportCmd(e), newImportCmd(e), newEditCmd(e), newRecoverCmd(e), newVersionCmd())
+		newExportCmd(e), newImportCmd(e), newEditCmd(e), newRecoverCmd(e), newDoctorCmd(e), newLibsCmd(e), newVersionCmd())
 	root.AddCommand(helpTopics()...)
 	return root
 }

@@ -6,7 +6,7 @@ import "github.com/spf13/cobra"
 const exitStatus = `
 EXIT STATUS
   0  success (also when the reader of the output went away)
-  1  the answer is no: what was asked for is not in the session
+  1  the answer is no: what was asked for is not there; doctor: recording needs something mended first
   2  the command line makes no sense
   3  something could not be opened, written or found
   4  the session is damaged, cut, or was not closed in order: all that is readable was printed, the loss said on stderr
