@@ -228,6 +228,7 @@ type layer struct {
 	room   int // left at first
 	kind   decode.AnomalyKind
 	odd    bool // something was overlooked, see ErrHeader
+	singly bool // see oneByte
 	ended  bool
 }
 
@@ -289,6 +290,9 @@ func (l *layer) open() error {
 		l.r = flate.NewReader(l.src)
 	case "br":
 		l.r = brotli.NewReader(l.src)
+		if l.singly {
+			l.r = brotli.NewReader(oneByte{l.src})
+		}
 	case "zstd":
 		// Without concurrency the library decodes in the caller's goroutine.
 		l.r, err = zstd.NewReader(l.src, zstd.WithDecoderConcurrency(1),

@@ -8,7 +8,8 @@
 // The HTTP decoders open a tap when a body begins, give it each piece before they
 // forget it, and tell it of missing bytes and of the end. So what is inside a
 // response is known while the response is still open, and nobody holds a body
-// for it.
+// for it. Content codings are removed on the way (package content's Stream); behind
+// missing bytes they cannot be, and that is told.
 //
 // The package does not read the messages itself; packages grpc and sse do.
 package tap

@@ -24,10 +24,6 @@ type Tap interface {
 	Shed()
 }
 
-// AnomalyCoded: the messages inside a body are under a content coding that is not
-// removed while the body comes, so they are not told apart.
-const AnomalyCoded decode.AnomalyKind = "inner-coded"
-
 // Open returns the tap for the body of m, whose head is complete, or nil if it is
 // a body like any other.
 func Open(m *decode.Message, l *decode.Limits) Tap {
@@ -46,12 +42,7 @@ func Open(m *decode.Message, l *decode.Limits) Tap {
 	} else {
 		return nil
 	}
-	for _, c := range content.Of(m) {
-		if !strings.EqualFold(c, "identity") {
-			return &coded{coding: c}
-		}
-	}
-	return t
+	return decodedBy(t, content.Of(m))
 }
 
 // value returns the first field called name, which is in lower case.
@@ -72,17 +63,4 @@ func eventStream(contentType string) bool {
 	}
 	rest := strings.TrimLeft(contentType[len(name):], " \t")
 	return rest == "" || rest[0] == ';'
-}
-
-// coded stands for a tap whose body cannot be read as it comes.
-type coded struct{ coding string }
-
-func (c *coded) Append(dst []decode.Message, _ decode.Chunk) []decode.Message { return dst }
-func (c *coded) Gap(dst []decode.Message, _ decode.Gap) []decode.Message      { return dst }
-func (c *coded) Kept() int                                                    { return 0 }
-func (c *coded) Shed()                                                        {}
-
-func (c *coded) End(dst []decode.Message, m *decode.Message, _ decode.At) ([]decode.Message, []decode.Anomaly) {
-	coding := c.coding[:min(len(c.coding), 32)]
-	return dst, []decode.Anomaly{{Kind: AnomalyCoded, Dir: m.Dir, Detail: "content coding " + coding}}
 }
