@@ -4,6 +4,7 @@ import (
 	"github.com/NoFear0411/spliff/decode"
 	"github.com/NoFear0411/spliff/decode/http1"
 	"github.com/NoFear0411/spliff/decode/http2"
+	"github.com/NoFear0411/spliff/decode/websocket"
 )
 
 // maxHeld is how many bytes of both directions together are held back while
@@ -25,8 +26,9 @@ type Conn struct {
 
 	h1     *http1.Conn
 	h2     *http2.Conn
-	after  after // what h1 became
-	depth  int   // tunnels around this connection
+	ws     *websocket.Conn // joined after its handshake; else see after
+	after  after           // what h1 became
+	depth  int             // tunnels around this connection
 	opaque bool
 	role   decode.Role
 
@@ -91,14 +93,16 @@ func (c *Conn) Role() decode.Role {
 	return c.hint.Role
 }
 
-// Proto returns what the connection speaks now: "http/1", "h2", "unknown", or
-// "" while that is not decided. What runs inside a tunnel does not count.
+// Proto returns what the connection speaks now: "http/1", "h2", "unknown",
+// "websocket" where its handshake was not seen, or "" while that is not decided. What runs inside a tunnel does not count.
 func (c *Conn) Proto() string {
 	switch {
 	case c.h2 != nil:
 		return "h2"
 	case c.h1 != nil:
 		return "http/1"
+	case c.ws != nil:
+		return "websocket"
 	case c.opaque:
 		return "unknown"
 	}
@@ -165,15 +169,21 @@ func (c *Conn) End(dst []decode.Message, at decode.At, clean bool) []decode.Mess
 	if c.h2 != nil {
 		dst = c.h2.End(dst, at, clean)
 	}
+	if c.ws != nil {
+		dst = c.ws.End(dst, at, clean)
+	}
 	return dst
 }
 
-func (c *Conn) decided() bool { return c.h1 != nil || c.h2 != nil }
+func (c *Conn) decided() bool { return c.h1 != nil || c.h2 != nil || c.ws != nil }
 
 // pass gives a chunk to the decoder in charge. After an upgrade that is still
 // HTTP/1's: it knows where its own bytes end.
 func (c *Conn) pass(dst []decode.Message, ch decode.Chunk) []decode.Message {
-	if c.h1 == nil {
+	switch {
+	case c.ws != nil:
+		return c.ws.Append(dst, ch)
+	case c.h1 == nil:
 		return c.h2.Append(dst, ch)
 	}
 	from := len(dst)
@@ -181,7 +191,10 @@ func (c *Conn) pass(dst []decode.Message, ch decode.Chunk) []decode.Message {
 }
 
 func (c *Conn) passGap(dst []decode.Message, g decode.Gap) []decode.Message {
-	if c.h1 == nil {
+	switch {
+	case c.ws != nil:
+		return c.ws.Gap(dst, g)
+	case c.h1 == nil:
 		return c.h2.Gap(dst, g)
 	}
 	from := len(dst)

@@ -75,6 +75,11 @@ func (c *Conn) decide(dst []decode.Message, final bool) []decode.Message {
 			return c.useH2(dst, client, true)
 		}
 	}
+	if late && c.hint.ALPN != "h2" && (final || c.bytes == nextMark(c.bytes-1)) {
+		if client, ok := c.sniffWS(final); ok {
+			return c.useWS(dst, client)
+		}
+	}
 	switch {
 	case !final && (late || c.first[0].v != neither || c.first[1].v != neither):
 		return dst

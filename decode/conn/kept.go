@@ -12,6 +12,9 @@ func (c *Conn) Kept() int {
 	if c.h2 != nil {
 		n += c.h2.Kept()
 	}
+	if c.ws != nil {
+		n += c.ws.Kept()
+	}
 	switch a := &c.after; {
 	case a.ws != nil:
 		n += a.ws.Kept()
@@ -30,6 +33,9 @@ func (c *Conn) Shed() {
 	if c.h2 != nil {
 		c.h2.Shed()
 	}
+	if c.ws != nil {
+		c.ws.Shed()
+	}
 	switch a := &c.after; {
 	case a.ws != nil:
 		a.ws.Shed()
@@ -40,7 +46,7 @@ func (c *Conn) Shed() {
 
 // Expire tells that nothing came on the connection for longer than Limits.Idle
 // until at, and appends what is given up for it. The connection itself goes on. A
-// WebSocket may be silent for as long as it likes.
+// WebSocket may be silent for as long as it likes, and holds less then.
 func (c *Conn) Expire(dst []decode.Message, at decode.At) []decode.Message {
 	if c.lim.Idle <= 0 {
 		return dst
@@ -48,13 +54,19 @@ func (c *Conn) Expire(dst []decode.Message, at decode.At) []decode.Message {
 	if c.h2 != nil {
 		return c.h2.Expire(dst, at)
 	}
+	if c.ws != nil {
+		c.ws.Rest()
+	}
 	if c.h1 == nil {
 		return dst
 	}
 	dst = c.h1.Expire(dst, at)
-	if a := &c.after; a.tunnel != nil {
+	switch a := &c.after; {
+	case a.tunnel != nil:
 		from := len(dst)
 		dst = a.inside(a.tunnel.Expire(dst, at), from)
+	case a.ws != nil:
+		a.ws.Rest()
 	}
 	return dst
 }

@@ -78,7 +78,10 @@ func (c *Conn) expire() {
 	}
 	for st := c.reg.oldest; st != nil; {
 		next := st.next
-		if st.ws == nil && c.at.Time-st.last > c.lim.Idle {
+		switch idle := c.at.Time-st.last > c.lim.Idle; {
+		case idle && st.ws != nil:
+			st.ws.Rest()
+		case idle:
 			c.abandon(st, 0, decode.AnomalyIdle, fmt.Sprintf("nothing came on it for longer than %d s", c.lim.Idle/1e9))
 			c.joined = true // what still comes on it has no known beginning
 		}

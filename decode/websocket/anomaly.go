@@ -25,6 +25,8 @@ const (
 	AnomalyAfterClose decode.AnomalyKind = "ws-after-close"
 	// AnomalyDeflate: a compressed message that could not be inflated (RFC 7692 §7.2.2).
 	AnomalyDeflate decode.AnomalyKind = "ws-deflate"
+	// AnomalyAssumed: nothing said that the connection is a WebSocket; its bytes do.
+	AnomalyAssumed decode.AnomalyKind = "ws-assumed"
 )
 
 // note adds an anomaly to list, once a kind.

@@ -217,3 +217,34 @@ func TestShed(t *testing.T) {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 }
+
+// TestRest: between messages a connection with compression holds the text that later
+// ones may refer to, and what it takes to inflate only while it is busy.
+func TestRest(t *testing.T) {
+	var p packer
+	c := New(Options{Client: c2s, Extensions: Extensions{Deflate: true}})
+	at := int64(1e9)
+	say := func(text string) int {
+		wire := server(0xc1, p.pack(text))
+		ms := c.Append(nil, decode.Chunk{Dir: s2c, At: decode.At{Time: at}, Data: []byte(wire)})
+		if len(ms) != 1 || string(ms[0].Body.Data) != text || len(ms[0].Anomalies) > 0 {
+			t.Fatalf("%v", brief(ms))
+		}
+		return c.Kept()
+	}
+	text := strings.Repeat("some words, and again. ", 10_000)
+	if n := say(text); n > windowSize+windowSlack+compKept {
+		t.Errorf("%d bytes are held after a message that came alone", n)
+	}
+	at += 1000
+	if n := say("words, and again."); n < windowSize+windowSlack {
+		t.Errorf("%d bytes are held of a busy connection", n)
+	}
+	at += 1000
+	say("and again.")
+	if c.Rest(); c.Kept() > windowSize+windowSlack {
+		t.Errorf("%d bytes are held at rest", c.Kept())
+	}
+	at += 1000
+	say("some words, and again.") // which nothing was lost for
+}

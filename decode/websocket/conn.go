@@ -18,8 +18,8 @@ type Options struct {
 // are borrowed for the call; messages own their memory.
 //
 // Of each direction it holds one message as it was sent and one as it decodes, each
-// up to Limits.Body or a mebibyte, and up to 64 KiB of the text before them; with
-// compression, 50 KiB more to inflate.
+// up to Limits.Body or a mebibyte, and with compression up to 40 KiB of the text before
+// them. A busy connection with compression holds 50 KiB more to inflate.
 type Conn struct {
 	o    Options
 	half [2]half // by Dir

@@ -26,6 +26,11 @@ const (
 	// windowSlack is how much more than a window is held, so that its bytes are not
 	// moved for each message.
 	windowSlack = 8 << 10
+	// inflateQuiet is for how long, in nanoseconds, messages may be apart for the
+	// inflater to be kept for the next: making one takes 50 µs, and 40 KiB.
+	inflateQuiet = 100e6
+	// compKept is the most memory kept for the next compressed message.
+	compKept = 4 << 10
 )
 
 // tail is what the sender cut off the end of a message (RFC 7692 §7.2.1), and a final
@@ -46,7 +51,20 @@ type inflater struct {
 	out       []byte // scratch
 	win       []byte // scratch, for directions without takeover
 	sent, got uint64 // by the peers, and inflated
+	last      int64  // event time of the last message
 }
+
+// rest frees what the next message can do without, if this one, at a time, came after
+// a silence: a connection that says something now and then holds no inflater.
+func (in *inflater) rest(at int64) {
+	if at-in.last >= inflateQuiet {
+		in.free()
+	}
+	in.last = at
+}
+
+// free frees all but what the messages to come refer to.
+func (in *inflater) free() { in.r, in.out, in.win = nil, nil, nil }
 
 // text is what a message inflated to.
 type text struct {

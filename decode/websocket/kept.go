@@ -19,7 +19,7 @@ func (c *Conn) Kept() int {
 // Shed drops what [Conn.Kept] counts. Messages in hand go on without their payload;
 // later ones that refer to text that was dropped are given as they were sent.
 func (c *Conn) Shed() {
-	c.inf.r, c.inf.out, c.inf.win = nil, nil, nil
+	c.inf.free()
 	for i := range c.half {
 		h := &c.half[i]
 		if msg := &h.data; msg.open && len(msg.Body.Data)+len(msg.comp) > 0 {
@@ -30,6 +30,17 @@ func (c *Conn) Shed() {
 		h.window, h.ctl.comp = nil, nil
 		if !h.data.open {
 			h.data.comp = nil
+		}
+	}
+}
+
+// Rest frees what a connection that is silent can do without. Of one with compression
+// the text remains that later messages may refer to, up to 40 KiB each way.
+func (c *Conn) Rest() {
+	c.inf.free()
+	for i := range c.half {
+		if h := &c.half[i]; !h.data.open {
+			h.data.comp, h.ctl.comp = nil, nil
 		}
 	}
 }

@@ -88,6 +88,7 @@ func (h *half) finish(dst []decode.Message, msg *message, m moment) []decode.Mes
 	switch {
 	case msg.compressed:
 		h.inflate(msg)
+		h.conn.inf.rest(m.at.Time)
 	case msg.doubtful:
 		h.forget()
 	}
@@ -108,7 +109,7 @@ func (h *half) finish(dst []decode.Message, msg *message, m moment) []decode.Mes
 	msg.Number, msg.End = h.number, m.at
 	dst = append(dst, msg.Message)
 	comp := msg.comp[:0]
-	if cap(comp) > 64<<10 {
+	if cap(comp) > compKept {
 		comp = nil // a rare large message must not be paid for ever after
 	}
 	*msg = message{comp: comp}

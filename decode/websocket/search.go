@@ -171,14 +171,8 @@ func (h *half) chain(b []byte, final bool) (ok, wait bool) {
 		if !whole {
 			return false, !final
 		}
-		if !h.plausible(&f) || f.op == opContinuation && message == 0 || f.op != opContinuation && !f.control() && message == 1 {
+		if !h.follows(&f, &message) {
 			return false, false
-		}
-		if !f.control() {
-			message = 1
-			if f.fin {
-				message = 0
-			}
 		}
 		b = b[f.size:]
 		if uint64(len(b)) < f.length {
