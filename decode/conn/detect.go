@@ -133,6 +133,7 @@ func (c *Conn) useH2(dst []decode.Message, client decode.Dir, late bool) []decod
 		c.h2.SetMidStream()
 	}
 	c.h2.SetTrace(c.trace, c.gone)
+	c.readTunnels(c.h2)
 	return c.replay(dst)
 }
 

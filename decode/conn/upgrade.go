@@ -70,6 +70,7 @@ func (c *Conn) become(dst []decode.Message, from int) []decode.Message {
 		c.after.h2 = http2.New(c.clientDir(), c.lim)
 		c.after.h2.SetUpgraded(http2.Upgrade{Exchange: answer.Exchange, Head: c.asked.head, Settings: c.asked.settings, Response: &answer})
 		c.after.h2.SetTrace(c.trace, [2]uint64{})
+		c.readTunnels(c.after.h2)
 		c.h2 = c.after.h2
 	case "websocket":
 		m.Flags |= decode.Continued
@@ -78,9 +79,7 @@ func (c *Conn) become(dst []decode.Message, from int) []decode.Message {
 		})
 	case "tunnel":
 		if c.depth < maxDepth {
-			c.after.tunnel, c.after.base = New(c.lim), c.exchanges
-			c.after.tunnel.depth = c.depth + 1
-			c.after.tunnel.Hint(decode.Hint{Role: c.role})
+			c.after.tunnel, c.after.base = c.within(), c.exchanges
 			if c.trace != nil {
 				// HTTP/1 counts no further than where the tunnel begins.
 				c.after.tunnel.SetTrace(func(d decode.Dir, off, n uint64) { c.trace(d, c.h1.Pos(d)+off, n) })
@@ -88,6 +87,25 @@ func (c *Conn) become(dst []decode.Message, from int) []decode.Message {
 		}
 	}
 	return dst
+}
+
+// within returns a decoder for what is in a tunnel of this connection.
+func (c *Conn) within() *Conn {
+	in := New(c.lim)
+	in.depth = c.depth + 1
+	in.Hint(decode.Hint{Role: c.role})
+	return in
+}
+
+// maxTunnels is how many tunnels of an HTTP/2 connection are read at once, and an
+// eighth of it of one that is in a tunnel itself: they multiply.
+const maxTunnels = 64
+
+// readTunnels has what is in the tunnels of an HTTP/2 connection decoded.
+func (c *Conn) readTunnels(h *http2.Conn) {
+	if most := maxTunnels >> (3 * c.depth); most > 0 && c.depth < maxDepth {
+		h.SetInside(most, func() http2.Inside { return c.within() })
+	}
 }
 
 // feed gives on one piece.

@@ -29,7 +29,7 @@ const (
 	AnomalyReset        decode.AnomalyKind = "h2-reset"              // RST_STREAM; Detail has the code (§6.4)
 	AnomalyGoAway       decode.AnomalyKind = "h2-goaway"             // GOAWAY with an error (§6.8)
 	AnomalyRefused      decode.AnomalyKind = "h2-refused"            // a request above the last stream of a GOAWAY (§6.8)
-	AnomalyFlow         decode.AnomalyKind = "h2-flow-control"       // a window beyond 2³¹−1 (§6.9.1)
+	AnomalyFlow         decode.AnomalyKind = "h2-flow-control"       // DATA beyond a window (§6.9), or a window beyond 2³¹−1 (§6.9.1)
 )
 
 // maxNotices is how many notices of one kind a connection gives; a peer can

@@ -22,6 +22,10 @@ type Conn struct {
 
 	trace decode.Trace
 
+	openInside func() Inside // nil: nobody reads what is in tunnels
+	insides    int           // how many tunnels are being read
+	maxInsides int
+
 	// Valid during one call.
 	at     decode.At
 	start  int64
@@ -41,6 +45,7 @@ func New(client decode.Dir, l decode.Limits) *Conn {
 			hp:       hpack.New(hpack.Options{Fields: c.lim.Fields, List: c.lim.Head}),
 			state:    inHeader,
 			initial:  defaultWindow,
+			widest:   defaultWindow,
 		}
 	}
 	c.half[client].state = inPreface

@@ -54,9 +54,31 @@ func (c *Conn) control(h *half, p []byte) {
 // maxWindow is the largest flow-control window (§6.9.1).
 const maxWindow = 1<<31 - 1
 
-// widen adds to a window of the other direction. Only that it grows too large is
-// told: whether DATA overran a window depends on when its sender had read the
-// updates, which cannot be seen from here.
+// checkWindows tells when the DATA frame in hand is larger than what its receiver had
+// allowed (§6.9), once a connection or stream. What its sender may send is at most what
+// was allowed before: by updates that it had read, if it is the recorded process, else
+// by those that had been sent to it. Of the window of a new stream the largest that was
+// announced counts, as it is not seen when a smaller one comes into force.
+func (c *Conn) checkWindows(h *half) {
+	if c.joined {
+		return // what there was is not known
+	}
+	if over := -(defaultWindow + h.window); over > 0 && !h.overran {
+		h.overran = true
+		c.notice(h.dir, 0, AnomalyFlow, "DATA of %d bytes is %d more than the connection's window", h.f.length, over)
+	}
+	st := h.data.st
+	if st == nil {
+		return
+	}
+	o := &st.slot[h.data.slot]
+	if over := -(h.widest + o.window); over > 0 && !o.overran {
+		o.overran = true
+		c.mark(o, h.dir, AnomalyFlow, "DATA of %d bytes is %d more than the stream's window", h.f.length, over)
+	}
+}
+
+// widen adds to a window of the other direction.
 func (c *Conn) widen(h *half, by int64) {
 	to := &c.half[h.dir.Other()]
 	if c.joined {
@@ -121,6 +143,7 @@ func (c *Conn) applySettings(h *half, p []byte) {
 		case settingWindow:
 			if valid = v < 1<<31; valid {
 				peer.initial = int64(v)
+				peer.widest = max(peer.widest, peer.initial)
 			}
 		case settingFrameSize:
 			// The largest ever announced counts: which one is in force depends on

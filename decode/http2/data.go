@@ -27,6 +27,9 @@ func (c *Conn) startData(h *half) {
 		o.window -= int64(h.f.length)
 		o.placeLoss(h)
 	}
+	if h.f.length > 0 {
+		c.checkWindows(h)
+	}
 	if h.data.padded && h.f.length == 0 {
 		c.badPadding(h)
 	}
@@ -190,8 +193,11 @@ func (c *Conn) dataGap(h *half, n int) int {
 		return 0
 	}
 	o := &d.st.slot[d.slot]
-	if o.tunnel && d.st.ws != nil {
-		c.out = d.st.ws.Gap(c.out, decode.Gap{Dir: h.dir, At: c.at, Len: uint64(n), Known: true})
+	if g := (decode.Gap{Dir: h.dir, At: c.at, Len: uint64(n), Known: true}); o.tunnel && d.st.ws != nil {
+		c.out = d.st.ws.Gap(c.out, g)
+		return n
+	} else if o.tunnel && d.st.inside != nil {
+		c.insideGap(d.st, g)
 		return n
 	}
 	if o.tunnel {

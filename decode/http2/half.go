@@ -52,6 +52,8 @@ type half struct {
 
 	window    int64 // what updates added to the connection's window for this direction, less DATA
 	initial   int64 // window of a new stream in this direction (§6.9.2)
+	widest    int64 // the largest initial ever was
+	overran   bool  // DATA went beyond the connection's window
 	goAway    *goodbye
 	settings  bool // the SETTINGS sent in this direction were seen
 	frameSize int  // largest frame the receiver announced to accept; 0 unknown

@@ -21,6 +21,9 @@ func (c *Conn) Kept() int {
 		if st.ws != nil {
 			n += st.ws.Kept()
 		}
+		if st.inside != nil {
+			n += st.inside.conn.Kept()
+		}
 	}
 	return n
 }
@@ -31,6 +34,9 @@ func (c *Conn) Shed() {
 	for st := c.reg.oldest; st != nil; st = st.next {
 		if st.ws != nil {
 			st.ws.Shed()
+		}
+		if st.inside != nil {
+			st.inside.conn.Shed()
 		}
 		for slot := range st.slot {
 			o := &st.slot[slot]

@@ -30,6 +30,7 @@ type open struct {
 	length  int64 // content-length, or noLength
 	more    int   // anomalies over the limit
 	window  int64 // what updates added to its flow-control window, less DATA
+	overran bool  // DATA went beyond it
 	kept    int   // bytes counted in Conn.kept
 
 	sum        content.Sum
@@ -53,7 +54,8 @@ type stream struct {
 	protocol string // :protocol of an extended CONNECT
 	pushed   bool
 	ws       *websocket.Conn // reads the tunnel, once it is one
-	early    []decode.Chunk  // what may be for ws, until the response tells
+	inside   *inside         // does, where it is a CONNECT's
+	early    []decode.Chunk  // what may be for them, until the response tells
 	nearly   int             // bytes of it
 
 	prev, next *stream // by age; next also links the free list
@@ -111,6 +113,9 @@ func (c *Conn) open(id uint32) *stream {
 // touched.
 func (c *Conn) remove(st *stream) {
 	r := &c.reg
+	if st.inside != nil {
+		c.endInside(st)
+	}
 	delete(r.byID, st.id)
 	if st.prev != nil {
 		st.prev.next = st.next

@@ -152,8 +152,10 @@ func conversation(t testing.TB, seed uint64, n int) (pieces []decodetest.Step, w
 	rng := rand.New(rand.NewPCG(seed, 99))
 	cl, sv := newSide(t, rng), newSide(t, rng)
 	cl.out.WriteString(Preface)
-	cl.settings(settingTableSize, 8192)
-	sv.settings(settingTableSize, 65536)
+	cl.settings(settingTableSize, 8192, settingWindow, 1<<30)
+	sv.settings(settingTableSize, 65536, settingWindow, 1<<30)
+	cl.frame(frameWindow, 0, 0, 0x20, 0, 0, 0) // nobody here waits for a window
+	sv.frame(frameWindow, 0, 0, 0x20, 0, 0, 0)
 	want = make(map[string]decode.Message)
 	var todo []func() // what is still to be written, in an order drawn at random
 	for i := range n {

@@ -14,9 +14,13 @@ const maxTunnelHead = 64
 // maxEarly is how much of a tunnel's bytes is held until there is a response.
 const maxEarly = 64 << 10
 
-// openTunnel finds a reader for what follows the response m on its stream. Only
-// WebSocket (RFC 8441) has one.
+// openTunnel finds a reader for what follows the response m on its stream: WebSocket
+// (RFC 8441) has one, and what a CONNECT without a protocol leads to.
 func (c *Conn) openTunnel(st *stream, m *decode.Message) {
+	if st.protocol == "" {
+		c.beginInside(st)
+		return
+	}
 	if !strings.EqualFold(st.protocol, "websocket") {
 		return
 	}
@@ -37,7 +41,8 @@ func (c *Conn) openTunnel(st *stream, m *decode.Message) {
 // are recorded apart: the answer may only seem to be later.
 func (c *Conn) holdEarly(st *stream, h *half, p []byte) bool {
 	o := &st.slot[slotRequest]
-	if h.fromPeer || !strings.EqualFold(st.protocol, "websocket") || st.slot[slotResponse].head || o.m.Kind != 0 {
+	reads := strings.EqualFold(st.protocol, "websocket") || st.protocol == "" && c.openInside != nil
+	if h.fromPeer || !reads || st.slot[slotResponse].head || o.m.Kind != 0 {
 		return false
 	}
 	if st.nearly += len(p); st.nearly > maxEarly {
@@ -60,8 +65,11 @@ func (c *Conn) releaseEarly(st *stream) {
 // tunnelLost tells the reader of a tunnel that bytes are missing which cannot be
 // counted.
 func (c *Conn) tunnelLost(st *stream, h *half) {
-	if st.ws != nil {
-		c.out = st.ws.Gap(c.out, decode.Gap{Dir: h.dir, At: c.at})
+	switch g := (decode.Gap{Dir: h.dir, At: c.at}); {
+	case st.ws != nil:
+		c.out = st.ws.Gap(c.out, g)
+	case st.inside != nil:
+		c.insideGap(st, g)
 	}
 }
 
@@ -79,18 +87,14 @@ func (c *Conn) tunnelled(st *stream, slot int, h *half, p []byte) {
 		c.out = st.ws.Append(c.out, decode.Chunk{Dir: h.dir, At: c.at, Start: c.start, Data: p})
 		return
 	}
+	if st.inside != nil {
+		c.insideAppend(st, h, p)
+		return
+	}
 	if c.holdEarly(st, h, p) {
 		return
 	}
-	if o.m.Kind == 0 {
-		o.m = decode.Message{
-			Kind: decode.Opaque, Dir: h.dir, Stream: st.id, Proto: "tunnel", Flags: o.m.Flags, Anomalies: o.m.Anomalies,
-			Begin: h.begin, HeadEnd: c.at,
-		}
-		if st.protocol != "" {
-			o.m.Proto = st.protocol
-		}
-	}
+	c.opaque(st, o, h.dir, h.begin)
 	b := &o.m.Body
 	// The head ends at the first hole: bytes behind it are not the head.
 	if k := min(maxTunnelHead-len(b.Data), len(p)); k > 0 && b.Lost == 0 {
@@ -98,6 +102,20 @@ func (c *Conn) tunnelled(st *stream, slot int, h *half, p []byte) {
 	}
 	b.Size += uint64(len(p))
 	b.Cut = b.Size-b.Lost > uint64(len(b.Data))
+}
+
+// opaque makes the message that describes what passed one way through a tunnel.
+func (c *Conn) opaque(st *stream, o *open, dir decode.Dir, begin int64) {
+	if o.m.Kind != 0 {
+		return
+	}
+	o.m = decode.Message{
+		Kind: decode.Opaque, Dir: dir, Stream: st.id, Proto: "tunnel", Flags: o.m.Flags, Anomalies: o.m.Anomalies,
+		Begin: begin, HeadEnd: c.at,
+	}
+	if st.protocol != "" {
+		o.m.Proto = st.protocol
+	}
 }
 
 // endWebSocket ends one direction. What befell the stream goes with the notice that
@@ -123,10 +141,16 @@ func (c *Conn) emitTunnel(st *stream, slot int, clean bool) {
 	if st.ws != nil {
 		c.endWebSocket(st, slot, clean)
 	}
+	if st.inside != nil && !clean {
+		st.inside.unclean = true
+	}
 	if o.m.Kind == 0 {
 		return
 	}
 	c.noteLoss(o, slot)
 	o.head = false // no content to decode
 	c.emit(o)
+	if st.inside != nil {
+		o.m = decode.Message{} // what is inside may have more to say at its end
+	}
 }

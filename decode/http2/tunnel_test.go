@@ -86,7 +86,7 @@ func TestWebSocketStreams(t *testing.T) {
 			k.sv.block(1, false, ":status", "200")
 			k.flush()
 			k.cl.data(1, false, []byte("\x82\x81\x00\x00\x00\x00a\x82\x81\x00\x00\x00\x00b\x82\x81\x00\x00\x00\x00c\x82\x81\x00\x00\x00\x00d"))
-		}, 0, 0, "1>binary(a)!mid-stream 1>binary(b) 1>binary(c) 1>binary(d) 1>notice+ 1>~websocket81920 1<notice+"},
+		}, 0, 0, "1>binary(a)!mid-stream 1>binary(b) 1>binary(c) 1>binary(d) 1>notice+ 1>~websocket81920!h2-flow-control 1<notice+"},
 		{"refused", func(k *talk) {
 			ask(k, 1)
 			k.cl.data(1, false, hi)
