@@ -109,15 +109,15 @@ func (w *ways) same(what string, want []decode.Message, steps []Step, cut func()
 	}
 }
 
-// timed decodes once, and again if that took too long: the machine may have been
+// timed decodes once, and again if that took too long: the collector may have been
 // busy. It allows a millisecond a KiB beyond the bound, as cutting takes time too.
 func (w *ways) timed(what string, steps []Step, cut func() Cut, size int) []decode.Message {
 	w.t.Helper()
 	bound := slowdown * (maxTime + time.Duration(size>>10)*time.Millisecond)
 	for tries := 1; ; tries++ {
-		began := time.Now()
+		began := spent()
 		out := w.run(steps, cut())
-		took := time.Since(began)
+		took := spent() - began
 		if took <= bound {
 			return out
 		}

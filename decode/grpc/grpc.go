@@ -82,6 +82,7 @@ type Reader struct {
 	msg    decode.Message
 	count  uint64
 	lost   bool // framing is lost
+	search search
 
 	trailer []byte
 	odd     map[string]bool // anomalies by text: each is told once
@@ -112,6 +113,10 @@ func (r *Reader) Append(dst []decode.Message, ch decode.Chunk) []decode.Message 
 }
 
 func (r *Reader) read(dst []decode.Message, p []byte, ch decode.Chunk) []decode.Message {
+	if r.search.on {
+		ch.Data = p
+		return r.seek(dst, ch, false)
+	}
 	for len(p) > 0 && !r.lost {
 		if !r.inside {
 			if r.n == 0 {
@@ -207,8 +212,8 @@ func (r *Reader) finish(dst []decode.Message, at decode.At) []decode.Message {
 	return append(dst, m)
 }
 
-// Gap tells of missing bytes. Those inside a message are counted; any others
-// make an end of the messages, for nothing marks where the next begins.
+// Gap tells of missing bytes. Those inside a message are counted; behind any others
+// the next message is searched, for nothing marks where it begins.
 func (r *Reader) Gap(dst []decode.Message, g decode.Gap) []decode.Message {
 	switch {
 	case r.lost:
@@ -229,7 +234,15 @@ func (r *Reader) Gap(dst []decode.Message, g decode.Gap) []decode.Message {
 	}
 	r.msg.Flags |= decode.Gapped
 	r.trailer = nil // half a field would mislead
-	return r.lose(dst, g.At, decode.AnomalyGap, "gRPC messages behind it are not told apart")
+	if r.form == WebText {
+		return r.lose(dst, g.At, decode.AnomalyGap, "gRPC messages behind it are not told apart")
+	}
+	r.note(decode.AnomalyGap, "gRPC messages may be missing")
+	dst = r.giveUp(dst, g.At)
+	r.n = 0
+	// What was searched before cannot be joined with what comes.
+	r.search = search{on: true}
+	return dst
 }
 
 // lose gives up the framing.
@@ -252,6 +265,10 @@ func (r *Reader) giveUp(dst []decode.Message, at decode.At) []decode.Message {
 // End tells that no more of the body of m comes. It appends what is left, fills
 // in Inners and the trailer fields of gRPC-Web, and returns what was wrong.
 func (r *Reader) End(dst []decode.Message, m *decode.Message, at decode.At) ([]decode.Message, []decode.Anomaly) {
+	if r.search.on {
+		dst = r.seek(dst, decode.Chunk{Dir: r.of.Dir, At: at}, true)
+		r.search = search{}
+	}
 	if r.inside && m.Flags&(decode.Gapped|decode.Incomplete) == 0 {
 		r.note(AnomalyTruncated, fmt.Sprintf("%d bytes are missing", r.left))
 	}
@@ -263,12 +280,15 @@ func (r *Reader) End(dst []decode.Message, m *decode.Message, at decode.At) ([]d
 }
 
 // Kept returns how many bytes of the body are held.
-func (r *Reader) Kept() int { return cap(r.msg.Body.Data) + cap(r.trailer) }
+func (r *Reader) Kept() int { return cap(r.msg.Body.Data) + cap(r.trailer) + cap(r.search.buf) }
 
 // Shed drops what is held of the message in hand, which goes on without.
 func (r *Reader) Shed() {
 	if b := &r.msg.Body; b.Data != nil {
 		b.Data, b.Cut = nil, true
+	}
+	if r.search.on {
+		r.search, r.lost = search{}, true
 	}
 }
 
