@@ -19,6 +19,10 @@ func FuzzConn(f *testing.F) {
 	f.Add([]byte(" junk\r\nGET / HTTP/1.1\r\nA: 1\r\n 2\r\n\r\n"), []byte("xHTTP/1.1 103 E\r\n\r\nHTTP/1.1 304 N\r\nContent-Length: 5\r\n\r\n"+ok), int64(5), uint16(70), int8(9))
 	f.Add([]byte(get), []byte("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: a\n\nid: 1\ndata: bcdefg\r\n\r\n"), int64(6), uint16(60), int8(3))
 	f.Add([]byte("POST / HTTP/1.1\r\nContent-Type: application/grpc-web\r\nContent-Length: 13\r\n\r\n\x00\x00\x00\x00\x03abc\x80\x00\x00\x00\x00"), []byte(ok), int64(7), uint16(9), int8(0))
+	// What is read although it breaks the rules.
+	f.Add([]byte("GET /\n"), []byte("<html>\n</html>"), int64(8), uint16(3), int8(0))
+	f.Add([]byte("GET HTTP/1.1\r\n\r\n"+get), []byte("HTTP/1.1 2xx\rTransfer-Encoding: chunked\r\n\r\n5 x\r\nhello\r\n\r\n0\r\n\r\n"), int64(9), uint16(60), int8(0))
+	f.Add([]byte(get), []byte("HTTP/1.1 200 OK\r\nTransfer-Encoding\r\n : xchunked\nContent-Encoding\v: gzip\r\n \n5\r\nhello\r\n0\r\n\r\n"), int64(10), uint16(90), int8(0))
 	f.Fuzz(func(t *testing.T, c2sBytes, s2cBytes []byte, seed int64, at uint16, gap int8) {
 		acts := []decodetest.Step{{Dir: c2s, Data: string(c2sBytes)}}
 		k := min(int(at), len(s2cBytes))
