@@ -15,6 +15,7 @@ const (
 	connRemote
 	connALPN
 	connConflicts
+	connStart
 )
 
 // PID is the first element so that a writer, which needs it for every
@@ -28,6 +29,11 @@ const (
 	procExe
 	procArg
 	procCgroup
+	procAncestor
+	procOrigin
+	procCgroupID
+	procArgsCut
+	procContext
 )
 
 // These are also the variable part of the file header.
@@ -52,15 +58,6 @@ const (
 	probeSite
 )
 
-const (
-	endReason = iota + 1
-	endEvents
-	endBytes
-	endLostEvents
-	endLostBytes
-	endNext
-)
-
 // AppendTo appends the encoded payload to dst and returns the result. What has
 // its zero value is left out, as in the other payloads made of elements: a
 // connection of which little is known costs little, in every chunk it is in.
@@ -74,7 +71,8 @@ func (c *Conn) AppendTo(dst []byte) []byte {
 	dst = appendAddr(dst, connLocal, c.Local)
 	dst = appendAddr(dst, connRemote, c.Remote)
 	dst = appendText(dst, connALPN, c.ALPN)
-	return appendWord(dst, connConflicts, uint64(c.Conflicts))
+	dst = appendWord(dst, connConflicts, uint64(c.Conflicts))
+	return appendWord(dst, connStart, c.Start)
 }
 
 // ParseConn decodes the payload of a CONN event. The result does not alias p.
@@ -107,6 +105,8 @@ func ParseConn(p []byte) (Conn, error) {
 			c.ALPN = s.text()
 		case connConflicts:
 			c.Conflicts = s.u32()
+		case connStart:
+			c.Start = s.word()
 		default:
 			s.unknown()
 		}
@@ -114,7 +114,8 @@ func ParseConn(p []byte) (Conn, error) {
 	return c, s.err
 }
 
-// AppendTo appends the encoded payload to dst. Args beyond MaxList are left out.
+// AppendTo appends the encoded payload to dst. Args beyond MaxList, and ancestors
+// beyond MaxAncestors, are left out.
 func (p *Proc) AppendTo(dst []byte) []byte {
 	dst = appendWord(dst, procPID, uint64(p.PID))
 	dst = appendWord(dst, procPPID, uint64(p.PPID))
@@ -123,7 +124,14 @@ func (p *Proc) AppendTo(dst []byte) []byte {
 	dst = appendText(dst, procComm, p.Comm)
 	dst = appendText(dst, procExe, p.Exe)
 	dst = appendList(dst, procArg, p.Args)
-	return appendText(dst, procCgroup, p.Cgroup)
+	dst = appendText(dst, procCgroup, p.Cgroup)
+	for _, a := range p.Ancestors[:min(len(p.Ancestors), MaxAncestors)] {
+		dst = appendTLV(dst, procAncestor, a.String())
+	}
+	dst = appendWord(dst, procOrigin, uint64(p.Origin))
+	dst = appendWord(dst, procCgroupID, p.CgroupID)
+	dst = appendBool(dst, procArgsCut, p.ArgsCut)
+	return appendBool(dst, procContext, p.Context)
 }
 
 // ParseProc decodes the payload of a PROC event. The result does not alias p.
@@ -148,6 +156,16 @@ func ParseProc(p []byte) (Proc, error) {
 			v.Args = s.addTo(v.Args)
 		case procCgroup:
 			v.Cgroup = s.text()
+		case procAncestor:
+			v.Ancestors = s.ancestor(v.Ancestors)
+		case procOrigin:
+			v.Origin = Origin(s.u8())
+		case procCgroupID:
+			v.CgroupID = s.word()
+		case procArgsCut:
+			v.ArgsCut = s.flag()
+		case procContext:
+			v.Context = s.flag()
 		default:
 			s.unknown()
 		}
@@ -239,48 +257,17 @@ func ParseProbe(p []byte) (Probe, error) {
 	return v, s.err
 }
 
-// AppendTo appends the encoded payload to dst.
-func (v *End) AppendTo(dst []byte) []byte {
-	dst = appendText(dst, endReason, v.Reason)
-	dst = appendWord(dst, endEvents, v.Events)
-	dst = appendWord(dst, endBytes, v.Bytes)
-	dst = appendWord(dst, endLostEvents, v.LostEvents)
-	dst = appendWord(dst, endLostBytes, v.LostBytes)
-	return appendWord(dst, endNext, uint64(v.Next))
-}
-
-// ParseEnd decodes the payload of an END event. The result does not alias p.
-func ParseEnd(p []byte) (End, error) {
-	var v End
-	s := scanner{what: "end", rest: p}
-	for s.next() {
-		switch s.typ {
-		case endReason:
-			v.Reason = s.text()
-		case endEvents:
-			v.Events = s.word()
-		case endBytes:
-			v.Bytes = s.word()
-		case endLostEvents:
-			v.LostEvents = s.word()
-		case endLostBytes:
-			v.LostBytes = s.word()
-		case endNext:
-			v.Next = s.u32()
-		default:
-			s.unknown()
-		}
-	}
-	return v, s.err
-}
-
-// Lengths of the payloads made of fixed fields, in 1.0. Later versions append.
+// Lengths of the payloads made of fixed fields, in 1.0. Later versions append:
+// what they do is left out where all of it is 0.
 const (
 	connEndLen   = 40
 	procEndLen   = 8
 	dropLen      = 32
 	clockLen     = 16
 	handshakeLen = 16
+
+	connEndLen1 = 88 // in 1.1
+	procEndLen1 = 32
 )
 
 // fixed checks that p holds the fields of 1.0. Payloads of fixed fields are for
@@ -298,7 +285,16 @@ func (v *ConnEnd) AppendTo(dst []byte) []byte {
 	dst = le.AppendUint64(dst, v.Written)
 	dst = le.AppendUint64(dst, v.Read)
 	dst = le.AppendUint64(dst, v.Lost[0])
-	return le.AppendUint64(dst, v.Lost[1])
+	dst = le.AppendUint64(dst, v.Lost[1])
+	if v.Causes == [2]LostBytes{} {
+		return dst
+	}
+	for _, c := range v.Causes {
+		dst = le.AppendUint64(dst, c.RingFull)
+		dst = le.AppendUint64(dst, c.Fault)
+		dst = le.AppendUint64(dst, c.Snaplen)
+	}
+	return dst
 }
 
 // ParseConnEnd decodes the payload of a CONN_END event.
@@ -306,16 +302,30 @@ func ParseConnEnd(p []byte) (ConnEnd, error) {
 	if err := fixed(p, connEndLen, "connection end"); err != nil {
 		return ConnEnd{}, err
 	}
-	return ConnEnd{
+	v := ConnEnd{
 		Reason: EndReason(p[0]), Shutdown: p[1] != 0,
 		Written: le.Uint64(p[8:]), Read: le.Uint64(p[16:]),
 		Lost: [2]uint64{le.Uint64(p[24:]), le.Uint64(p[32:])},
-	}, nil
+	}
+	if len(p) >= connEndLen1 {
+		for i := range v.Causes {
+			c := p[connEndLen+24*i:]
+			v.Causes[i] = LostBytes{RingFull: le.Uint64(c), Fault: le.Uint64(c[8:]), Snaplen: le.Uint64(c[16:])}
+		}
+	}
+	return v, nil
 }
 
 // AppendTo appends the encoded payload to dst.
 func (v *ProcEnd) AppendTo(dst []byte) []byte {
-	return le.AppendUint64(dst, uint64(v.PID))
+	dst = le.AppendUint64(dst, uint64(v.PID))
+	if *v == (ProcEnd{PID: v.PID}) {
+		return dst
+	}
+	dst = le.AppendUint64(dst, v.Start)
+	dst = le.AppendUint64(dst, v.Time)
+	dst = le.AppendUint32(dst, v.Status)
+	return append(dst, bit(v.Exited), 0, 0, 0)
 }
 
 // ParseProcEnd decodes the payload of a PROC_END event.
@@ -323,7 +333,11 @@ func ParseProcEnd(p []byte) (ProcEnd, error) {
 	if err := fixed(p, procEndLen, "process end"); err != nil {
 		return ProcEnd{}, err
 	}
-	return ProcEnd{PID: le.Uint32(p)}, nil
+	v := ProcEnd{PID: le.Uint32(p)}
+	if len(p) >= procEndLen1 {
+		v.Start, v.Time, v.Status, v.Exited = le.Uint64(p[8:]), le.Uint64(p[16:]), le.Uint32(p[24:]), p[28] != 0
+	}
+	return v, nil
 }
 
 // AppendTo appends the encoded payload to dst.

@@ -3,7 +3,7 @@ package format
 // The version of the format this package writes, and the newest it reads.
 const (
 	Major = 1
-	Minor = 0
+	Minor = 1
 )
 
 // Limits of the format. A writer never exceeds them and a reader checks them

@@ -26,6 +26,7 @@ type Conn struct {
 	Remote     netip.AddrPort // invalid if not linked
 	ALPN       string         // as negotiated, "" if not seen
 	Conflicts  uint32         // later sockets that did not match the first link
+	Start      uint64         // Proc.Start of its process: a PID may be used again
 }
 
 // EndReason says why a connection ended.
@@ -48,7 +49,11 @@ type ConnEnd struct {
 	Written  uint64    // bytes of DirWrite, lost ones included
 	Read     uint64    // bytes of DirRead, lost ones included
 	Lost     [2]uint64 // bytes lost of DirWrite, DirRead
+	Causes   [2]LostBytes
 }
+
+// LostBytes is Lost of one direction by its cause. All are 0 in sessions of 1.0.
+type LostBytes struct{ RingFull, Fault, Snaplen uint64 }
 
 // Proc is the payload of a PROC event: a process, by its PID and start time.
 // All strings are captured data and may hold any byte.
@@ -61,11 +66,46 @@ type Proc struct {
 	Exe    string   // path in the process's mount namespace, "" if not known
 	Args   []string // argument vector, perhaps cut
 	Cgroup string   // cgroup v2 path, "" if not known
+
+	Origin   Origin
+	CgroupID uint64 // of the cgroup v2, 0 if not known
+	ArgsCut  bool   // Args is not all there was
+	// Context: it is here because a process that was recorded descends from it.
+	Context bool
+	// Ancestors are its parent, that one's and so on, nearest first, at most
+	// MaxAncestors: as they were when it and they were born, while PPID is who adopted
+	// it since.
+	Ancestors []Ancestor
 }
+
+// Ancestor names a process that another descends from.
+type Ancestor struct {
+	PID   uint32
+	Start uint64 // as Proc.Start
+	Comm  string // when its child was born
+}
+
+// MaxAncestors is how many ancestors a PROC event names.
+const MaxAncestors = 64
+
+// Origin says what became known with a PROC event.
+type Origin uint8
+
+// Origins. A process that forks and then runs another program has two PROC events.
+const (
+	OriginUnknown Origin = 0
+	OriginFound   Origin = 1 // it ran already when it was first looked at
+	OriginFork    Origin = 2 // its parent made it at this moment
+	OriginExec    Origin = 3 // from this moment it runs this program
+)
 
 // ProcEnd is the payload of a PROC_END event.
 type ProcEnd struct {
-	PID uint32
+	PID    uint32
+	Start  uint64 // Proc.Start of the process, 0 if not known
+	Time   uint64 // when it ended, on the session's clock; 0: at the event's time
+	Status uint32 // as wait(2) gives it: exit code × 256, or the number of a signal
+	Exited bool   // Status is known
 }
 
 // DropCause says why something is missing.
@@ -137,4 +177,24 @@ type End struct {
 	LostEvents uint64
 	LostBytes  uint64
 	Next       uint32 // number of the file in which the session goes on, 0 if it is over
+
+	Causes []CauseCount // what LostEvents and LostBytes are made of
+	CPUs   []CPUCount   // what the probes did, by the processor that ran them
+	Local  Count        // what was left out because it went through a socket that is no network's
+	Conns  uint64       // how many connections that is
+}
+
+// Count is a number of events and of the plaintext bytes in them.
+type Count struct{ Events, Bytes uint64 }
+
+// CauseCount is what was lost of one cause.
+type CauseCount struct {
+	Cause DropCause
+	Count
+}
+
+// CPUCount is what the probes of one processor made: Sent and Lost are all of it.
+type CPUCount struct {
+	CPU        uint64
+	Sent, Lost Count
 }

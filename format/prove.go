@@ -179,7 +179,7 @@ func (p *prover) sameSummary(b []byte) bool {
 	want := p.sum.summary()
 	if got.Written != want.Written || got.Read != want.Read || got.Procs != want.Procs || got.Conns != want.Conns ||
 		len(got.Drops) != len(want.Drops) || len(got.Counts) != len(want.Counts) || got.First != want.First || got.Last != want.Last ||
-		(got.End == nil) != (want.End == nil) || got.End != nil && *got.End != *want.End {
+		(got.End == nil) != (want.End == nil) || got.End != nil && !got.End.same(want.End) {
 		return false
 	}
 	for typ, n := range want.Counts {

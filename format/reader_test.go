@@ -53,8 +53,8 @@ func TestVersion(t *testing.T) {
 		major, minor, minReader byte
 		want                    string
 	}{
-		{"greater major", 2, 3, 1, "session is from a newer spliff: it needs format 2.1, this program reads up to 1.0; update spliff"},
-		{"greater minimum reader", 1, 7, 6, "session is from a newer spliff: it needs format 1.6, this program reads up to 1.0; update spliff"},
+		{"greater major", 2, 3, 1, "session is from a newer spliff: it needs format 2.1, this program reads up to 1.1; update spliff"},
+		{"greater minimum reader", 1, 7, 6, "session is from a newer spliff: it needs format 1.6, this program reads up to 1.1; update spliff"},
 		{"greater minor only", 1, 9, 0, ""},
 	}
 	for _, tt := range tests {

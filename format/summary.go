@@ -257,19 +257,6 @@ func parseSummary(b []byte) (*Summary, error) {
 	return v, nil
 }
 
-// words reads n numbers.
-func (s *scanner) words(n int) []uint64 {
-	if len(s.value) < n*wordLen {
-		s.fail("element %d holds %d bytes, not %d numbers", s.typ, len(s.value), n)
-		return nil
-	}
-	w := make([]uint64, n)
-	for i := range w {
-		w[i] = le.Uint64(s.value[i*wordLen:])
-	}
-	return w
-}
-
 // summary returns what was counted, as a reader of the footer would.
 func (t *tally) summary() *Summary {
 	// By way of the encoding, so that a section with a footer and one without

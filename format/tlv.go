@@ -58,6 +58,15 @@ func appendList(dst []byte, typ uint16, list []string) []byte {
 	return dst
 }
 
+// appendWords appends one element of several numbers.
+func appendWords(dst []byte, typ uint16, words ...uint64) []byte {
+	var b [5 * wordLen]byte
+	for i, w := range words {
+		le.PutUint64(b[i*wordLen:], w)
+	}
+	return appendTLV(dst, typ, b[:len(words)*wordLen])
+}
+
 // appendAddr appends u16 port, u8 family (4 or 6), u8 zero, the address, and
 // the IPv6 zone as text.
 func appendAddr(dst []byte, typ uint16, a netip.AddrPort) []byte {
@@ -156,6 +165,41 @@ func (s *scanner) addTo(list []string) []string {
 		return list
 	}
 	return append(list, s.text())
+}
+
+// words reads n numbers.
+func (s *scanner) words(n int) []uint64 {
+	if len(s.value) < n*wordLen {
+		s.fail("element %d holds %d bytes, not %d numbers", s.typ, len(s.value), n)
+		return nil
+	}
+	w := make([]uint64, n)
+	for i := range w {
+		w[i] = le.Uint64(s.value[i*wordLen:])
+	}
+	return w
+}
+
+// row reads n numbers of one more item of a list that has so many.
+func (s *scanner) row(items, n int) []uint64 {
+	if items == MaxList {
+		s.fail("element %d more than %d times", s.typ, MaxList)
+		return nil
+	}
+	return s.words(n)
+}
+
+// ancestor reads one more ancestor; those over MaxAncestors are a fault.
+func (s *scanner) ancestor(list []Ancestor) []Ancestor {
+	if len(list) == MaxAncestors {
+		s.fail("element %d more than %d times", s.typ, MaxAncestors)
+		return list
+	}
+	a, ok := ParseAncestor(s.text())
+	if !ok {
+		s.fail("element %d is not an ancestor", s.typ)
+	}
+	return append(list, a)
 }
 
 // addr does not unmap ::ffff:192.0.2.1: the family is what the socket had.

@@ -43,9 +43,9 @@ func unknownFlags(v variant) outcome {
 func repeatedMark(n uint64) event { return at(n, typeMark, body{raw: []byte("x")}).repeated(n) }
 
 func unknownTLVs(v variant) outcome {
-	more := []field{unknown(77, ""), unknown(0x8000, "private"), unknown(0xFFFF, "123456789"), unknown(11, "{}")}
+	more := []field{unknown(77, ""), unknown(0x8000, "private"), unknown(0xFFFF, "123456789")}
 	o := plainOptions()
-	o.session = sessionBody().with(more...)
+	o.session = sessionBody().with(append(more, unknown(11, "{}"))...) // reserved there
 	s := newSection(v, o)
 	probed, process, connected, over := probe(1), proc(2, 101), conn(3, 101), ended(5, 5)
 	for _, e := range []*event{&probed, &process, &connected, &over} {
@@ -88,8 +88,10 @@ func longFixed(v variant) outcome {
 		at(3, typeHandshake, handshake(true, 7).longer(8)).of(1),
 		at(4, typeDrop, drop(7, 1, 2, 3).longer(1)).of(1),
 		at(5, typeClock, clock(-1, 6).longer(24)),
-		at(6, typeConnEnd, connEnd(4, false, 1, 2, 3, 4).longer(9)).of(1),
-		at(7, typeProcEnd, procEnd(101).longer(16))))
+		at(6, typeConnEnd, connEnd(4, false, 1, 2, 3, 4).byCause([3]uint64{1}, [3]uint64{}).longer(9)).of(1),
+		at(7, typeProcEnd, procEnd(101).exited(1, 2, 3).longer(16)),
+		// Less than all that 1.1 added counts as nothing of it.
+		at(8, typeConnEnd, connEnd(4, false, 1, 2, 3, 4).longer(47)).of(1), at(9, typeProcEnd, procEnd(101).longer(23))))
 }
 
 func options(v variant) outcome {

@@ -17,20 +17,22 @@ func allFields(v variant) outcome { return whole(single(v, allFieldsEvents()...)
 
 func allFieldsEvents() []event {
 	e := at(4, typeConn, list(number(1, "pid", 101), number(2, "ssl", 0x7f00_dead_beef), number(3, "generation", 2), number(4, "cookie", 1<<63), number(5, "role", 2),
-		yes(6, "mid_stream"), address(7, "local", "10.0.0.1:40000"), address(8, "remote", "[2001:db8::1]:443"), text(9, "alpn", "h2"), number(10, "conflicts", 3)))
+		yes(6, "mid_stream"), address(7, "local", "10.0.0.1:40000"), address(8, "remote", "[2001:db8::1]:443"), text(9, "alpn", "h2"), number(10, "conflicts", 3), number(11, "start", 77)))
 	e.conn, e.tid, e.cpu, e.probe = 1, 102, 65535, 255
 	d := data(6, read, 1<<40, "bytes")
 	d.tid, d.cpu, d.probe, d.dur = 4294967295, 65535, 255, 4294967295
 	return []event{
 		at(1, typeProbe, list(number(1, "id", 255), text(2, "library", "openssl"), text(3, "path", "/lib/libssl.so"), text(4, "build_id", "a9394c73"), item(5, "site", "SSL_read+0: symbol"), item(5, "site", "SSL_write+4: x"))),
 		at(2, typeProc, list(number(1, "pid", 101), number(2, "ppid", 1), number(3, "uid", 1000), number(4, "start", 77), text(5, "comm", "curl"), text(6, "exe", "/usr/bin/curl"),
-			item(7, "arg", "curl"), item(7, "arg", "-v"), text(8, "cgroup", "/user.slice"))),
+			item(7, "arg", "curl"), item(7, "arg", "-v"), text(8, "cgroup", "/user.slice"), item(9, "ancestor", "1 5 systemd"), item(9, "ancestor", "0 0 a b"),
+			number(10, "origin", 3), number(11, "cgroup_id", 1<<40), yes(12, "args_cut"), yes(13, "context"))),
 		at(3, typeClock, clock(-5, 1<<63)), e,
 		at(5, typeHandshake, handshake(true, 123456789)).of(1), d,
 		at(7, typeDrop, drop(7, 1<<63, 1<<62, 1<<61)).of(1),
-		at(8, typeConnEnd, connEnd(3, true, 1<<40, 1<<41, 5, 6)).of(1),
-		at(9, typeProcEnd, procEnd(101)),
-		at(10, typeEnd, list(text(1, "reason", "rotated"), number(2, "events", 10), number(3, "bytes", 5), number(4, "lost_events", 1<<63), number(5, "lost_bytes", 1<<62), number(6, "next", 1))),
+		at(8, typeConnEnd, connEnd(3, true, 1<<40, 1<<41, 5, 6).byCause([3]uint64{1, 2, 3}, [3]uint64{4, 5, 1 << 63})).of(1),
+		at(9, typeProcEnd, procEnd(101).exited(77, 99, 256)),
+		at(10, typeEnd, list(text(1, "reason", "rotated"), number(2, "events", 10), number(3, "bytes", 5), number(4, "lost_events", 1<<63), number(5, "lost_bytes", 1<<62), number(6, "next", 1),
+			row(7, "cause", 1, 2, 3), row(7, "cause", 255, 1<<63, 0), row(8, "cpu", 0, 1, 2, 3, 4), row(8, "cpu", 1<<63, 0, 0, 0, 0), row(9, "local", 1, 2, 3))),
 	}
 }
 
@@ -86,6 +88,10 @@ func malformed(v variant) outcome {
 		{typeConn, list(unknown(8, "\x01\x00\x06\x00too short")).raw},        // an address cut short
 		{typeProc, cut},                                               // an element longer than its list
 		{typeProbe, []byte{1, 0, 0}},                                  // less than an element
+		{typeProc, list(item(9, "", "1 2")).raw},                      // an ancestor without a name
+		{typeProc, list(item(9, "", "01 2 a")).raw},                   // a number written in another way
+		{typeEnd, list(row(7, "", 1, 2)).raw},                         // two numbers of three
+		{typeEnd, list(row(7, "", 256, 2, 3)).raw},                    // a cause of 9 bits
 		{typeEnd, list(number(6, "", 1<<40)).raw},                     // a file_no of 41 bits
 		{typeConnEnd, make([]byte, 39)}, {typeDrop, make([]byte, 31)}, // fixed payloads cut short
 		{typeClock, make([]byte, 15)}, {typeProcEnd, make([]byte, 7)}, {typeHandshake, nil},

@@ -74,7 +74,7 @@ func refusedCases() []testCase {
 			return conversation(v, p)
 		}
 	}
-	minor := refused(sectionOptions{minor: 9, minReader: 1})
+	minor := refused(sectionOptions{minor: 9, minReader: 2})
 	major := refused(sectionOptions{major: 2})
 	alone := func(make func(v variant) *section) func(v variant) outcome {
 		return func(v variant) outcome {
@@ -96,9 +96,9 @@ func refusedCases() []testCase {
 		}
 	}
 	return []testCase{
-		{"min-reader", "a section that only readers of 1.1 may read", plainAndFooter(), alone(minor)},
-		{"min-reader-first", "a section that only readers of 1.1 may read, then one of 1.0", plainAndFooter(), before(minor)},
-		{"min-reader-between", "a section that only readers of 1.1 may read, between two of 1.0", plainAndFooter(), between(minor)},
+		{"min-reader", "a section that only readers of 1.2 may read", plainAndFooter(), alone(minor)},
+		{"min-reader-first", "a section that only readers of 1.2 may read, then one of 1.0", plainAndFooter(), before(minor)},
+		{"min-reader-between", "a section that only readers of 1.2 may read, between two of 1.0", plainAndFooter(), between(minor)},
 		{"major", "a section of 2.0", plainAndFooter(), alone(major)},
 		{"major-first", "a section of 2.0, then one of 1.0", plainAndFooter(), before(major)},
 		{"major-between", "a section of 2.0 between two of 1.0", plainAndFooter(), between(major)},

@@ -161,6 +161,18 @@ func item(num uint16, name, v string) field {
 	return f
 }
 
+// row is one item of a list of numbers.
+func row(num uint16, name string, vs ...uint64) field {
+	f := field{num: num, name: name, list: true}
+	var means []any
+	for _, v := range vs {
+		f.value = le.AppendUint64(f.value, v)
+		means = append(means, v)
+	}
+	f.means = means
+	return f
+}
+
 func uuid(num uint16, name string, v [16]byte) field {
 	return field{num: num, name: name, value: v[:], means: hex.EncodeToString(v[:])}
 }
@@ -224,6 +236,28 @@ func connEnd(reason uint8, shutdown bool, written, read, lostWritten, lostRead u
 	}
 	return body{raw: raw, fields: map[string]any{"reason": reason, "shutdown": shutdown, "written": written, "read": read,
 		"lost_written": lostWritten, "lost_read": lostRead}}
+}
+
+// byCause is what 1.1 added to a CONN_END.
+func (b body) byCause(written, read [3]uint64) body {
+	out := body{raw: slices.Clone(b.raw), fields: maps.Clone(b.fields)}
+	for i, dir := range []string{"_written", "_read"} {
+		for j, cause := range []string{"ring_full", "fault", "snaplen"} {
+			v := [2][3]uint64{written, read}[i][j]
+			out.raw = le.AppendUint64(out.raw, v)
+			out.fields[cause+dir] = v
+		}
+	}
+	return out
+}
+
+// exited is what 1.1 added to a PROC_END.
+func (b body) exited(start, time uint64, status uint32) body {
+	out := body{raw: slices.Clone(b.raw), fields: maps.Clone(b.fields)}
+	out.raw = le.AppendUint32(le.AppendUint64(le.AppendUint64(out.raw, start), time), status)
+	out.raw = append(out.raw, 1, 0, 0, 0)
+	out.fields["start"], out.fields["time"], out.fields["status"], out.fields["exited"] = start, time, status, true
+	return out
 }
 
 func procEnd(pid uint32) body {

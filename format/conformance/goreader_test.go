@@ -84,16 +84,21 @@ func payloadFields(ev *format.Event) (map[string]any, error) {
 	case format.TypeConn:
 		v, err := format.ParseConn(p)
 		return map[string]any{"pid": v.PID, "ssl": v.SSL, "generation": v.Generation, "cookie": v.Cookie, "role": v.Role, "mid_stream": v.MidStream,
-			"local": addrJSON(v.Local), "remote": addrJSON(v.Remote), "alpn": textJSON(v.ALPN), "conflicts": v.Conflicts}, err
+			"local": addrJSON(v.Local), "remote": addrJSON(v.Remote), "alpn": textJSON(v.ALPN), "conflicts": v.Conflicts, "start": v.Start}, err
 	case format.TypeConnEnd:
 		v, err := format.ParseConnEnd(p)
-		return map[string]any{"reason": v.Reason, "shutdown": v.Shutdown, "written": v.Written, "read": v.Read, "lost_written": v.Lost[0], "lost_read": v.Lost[1]}, err
+		m := map[string]any{"reason": v.Reason, "shutdown": v.Shutdown, "written": v.Written, "read": v.Read, "lost_written": v.Lost[0], "lost_read": v.Lost[1]}
+		for i, dir := range []string{"_written", "_read"} {
+			m["ring_full"+dir], m["fault"+dir], m["snaplen"+dir] = v.Causes[i].RingFull, v.Causes[i].Fault, v.Causes[i].Snaplen
+		}
+		return m, err
 	case format.TypeProc:
 		v, err := format.ParseProc(p)
-		return map[string]any{"pid": v.PID, "ppid": v.PPID, "uid": v.UID, "start": v.Start, "comm": textJSON(v.Comm), "exe": textJSON(v.Exe), "arg": listJSON(v.Args), "cgroup": textJSON(v.Cgroup)}, err
+		return map[string]any{"pid": v.PID, "ppid": v.PPID, "uid": v.UID, "start": v.Start, "comm": textJSON(v.Comm), "exe": textJSON(v.Exe), "arg": listJSON(v.Args), "cgroup": textJSON(v.Cgroup), "ancestor": ancestorsJSON(v.Ancestors), "origin": v.Origin,
+			"cgroup_id": v.CgroupID, "args_cut": v.ArgsCut, "context": v.Context}, err
 	case format.TypeProcEnd:
 		v, err := format.ParseProcEnd(p)
-		return map[string]any{"pid": v.PID}, err
+		return map[string]any{"pid": v.PID, "start": v.Start, "time": v.Time, "status": v.Status, "exited": v.Exited}, err
 	case format.TypeDrop:
 		v, err := format.ParseDrop(p)
 		return map[string]any{"cause": v.Cause, "events": v.Events, "bytes": v.Bytes, "offset": v.Offset}, err
@@ -124,9 +129,41 @@ func recordingFields(ev *format.Event) (map[string]any, error) {
 		return map[string]any{"id": v.ID, "library": textJSON(v.Library), "path": textJSON(v.Path), "build_id": textJSON(v.BuildID), "site": listJSON(v.Sites)}, err
 	case format.TypeEnd:
 		v, err := format.ParseEnd(p)
-		return map[string]any{"reason": textJSON(v.Reason), "events": v.Events, "bytes": v.Bytes, "lost_events": v.LostEvents, "lost_bytes": v.LostBytes, "next": v.Next}, err
+		return map[string]any{"reason": textJSON(v.Reason), "events": v.Events, "bytes": v.Bytes, "lost_events": v.LostEvents, "lost_bytes": v.LostBytes, "next": v.Next,
+			"cause": rowsJSON(v.Causes, func(c format.CauseCount) []any { return []any{c.Cause, c.Events, c.Bytes} }),
+			"cpu": rowsJSON(v.CPUs, func(c format.CPUCount) []any {
+				return []any{c.CPU, c.Sent.Events, c.Sent.Bytes, c.Lost.Events, c.Lost.Bytes}
+			}),
+			"local": rowsJSON(localOf(v), func(n []any) []any { return n })}, err
 	}
 	return nil, nil
+}
+
+func ancestorsJSON(list []format.Ancestor) any {
+	var texts []string
+	for _, a := range list {
+		texts = append(texts, a.String())
+	}
+	return listJSON(texts)
+}
+
+// rowsJSON is a table, nil if it is empty.
+func rowsJSON[T any](rows []T, cells func(T) []any) any {
+	if len(rows) == 0 {
+		return nil
+	}
+	var out []any
+	for _, r := range rows {
+		out = append(out, cells(r))
+	}
+	return out
+}
+
+func localOf(v format.End) [][]any {
+	if v.Conns|v.Local.Events|v.Local.Bytes == 0 {
+		return nil
+	}
+	return [][]any{{v.Conns, v.Local.Events, v.Local.Bytes}}
 }
 
 func listJSON(items []string) any {

@@ -20,6 +20,7 @@ func connFields(c *codec, v *format.Conn) {
 	c.address("remote", &v.Remote)
 	c.text("alpn", &v.ALPN)
 	small(c, "conflicts", &v.Conflicts)
+	c.u64("start", &v.Start)
 }
 
 func connEndFields(c *codec, v *format.ConnEnd) {
@@ -29,6 +30,12 @@ func connEndFields(c *codec, v *format.ConnEnd) {
 	c.u64("read", &v.Read)
 	c.u64("lost_written", &v.Lost[0])
 	c.u64("lost_read", &v.Lost[1])
+	c.u64("ring_full_written", &v.Causes[0].RingFull)
+	c.u64("fault_written", &v.Causes[0].Fault)
+	c.u64("snaplen_written", &v.Causes[0].Snaplen)
+	c.u64("ring_full_read", &v.Causes[1].RingFull)
+	c.u64("fault_read", &v.Causes[1].Fault)
+	c.u64("snaplen_read", &v.Causes[1].Snaplen)
 }
 
 func procFields(c *codec, v *format.Proc) {
@@ -40,10 +47,19 @@ func procFields(c *codec, v *format.Proc) {
 	c.text("exe", &v.Exe)
 	c.list("arg", &v.Args)
 	c.text("cgroup", &v.Cgroup)
+	c.ancestors("ancestor", &v.Ancestors)
+	word(c, "origin", &v.Origin, originName)
+	c.u64("cgroup_id", &v.CgroupID)
+	c.flag("args_cut", &v.ArgsCut)
+	c.flag("context", &v.Context)
 }
 
 func procEndFields(c *codec, v *format.ProcEnd) {
 	small(c, "pid", &v.PID)
+	c.u64("start", &v.Start)
+	c.u64("time", &v.Time)
+	small(c, "status", &v.Status)
+	c.flag("exited", &v.Exited)
 }
 
 func dropFields(c *codec, v *format.Drop) {
@@ -86,6 +102,23 @@ func endFields(c *codec, v *format.End) {
 	c.u64("lost_events", &v.LostEvents)
 	c.u64("lost_bytes", &v.LostBytes)
 	small(c, "next", &v.Next)
+	rows(c, "cause", &v.Causes, func(r *format.CauseCount, cell func(*uint64)) {
+		cause := uint64(r.Cause)
+		cell(&cause)
+		cell(&r.Events)
+		cell(&r.Bytes)
+		if r.Cause = format.DropCause(cause); uint64(r.Cause) != cause {
+			c.in.fail("cause: %d is over 255", cause)
+		}
+	})
+	rows(c, "cpu", &v.CPUs, func(r *format.CPUCount, cell func(*uint64)) {
+		for _, n := range []*uint64{&r.CPU, &r.Sent.Events, &r.Sent.Bytes, &r.Lost.Events, &r.Lost.Bytes} {
+			cell(n)
+		}
+	})
+	c.u64("local_conns", &v.Conns)
+	c.u64("local_events", &v.Local.Events)
+	c.u64("local_bytes", &v.Local.Bytes)
 }
 
 func handshakeFields(c *codec, v *format.Handshake) {

@@ -39,6 +39,18 @@ func reasonName(r format.EndReason) string {
 	return ""
 }
 
+func originName(o format.Origin) string {
+	switch o {
+	case format.OriginFound:
+		return "found"
+	case format.OriginFork:
+		return "fork"
+	case format.OriginExec:
+		return "exec"
+	}
+	return ""
+}
+
 func causeName(c format.DropCause) string {
 	switch c {
 	case format.DropRingFull:

@@ -2,6 +2,7 @@
 
 import hashlib
 import ipaddress
+import re
 import struct
 
 TYPES = {1: "DATA", 2: "CONN", 3: "CONN_END", 4: "PROC", 5: "PROC_END", 6: "DROP", 7: "CLOCK", 8: "SESSION",
@@ -20,24 +21,34 @@ SHOWN = 256  # a longer run of bytes is told by its length and SHA-256
 ELEMENTS = {
     CONN: {1: ("pid", "u32"), 2: ("ssl", "u64"), 3: ("generation", "u32"), 4: ("cookie", "u64"), 5: ("role", "u8"),
            6: ("mid_stream", "bool"), 7: ("local", "address"), 8: ("remote", "address"), 9: ("alpn", "text"),
-           10: ("conflicts", "u32")},
+           10: ("conflicts", "u32"), 11: ("start", "u64")},
     PROC: {1: ("pid", "u32"), 2: ("ppid", "u32"), 3: ("uid", "u32"), 4: ("start", "u64"), 5: ("comm", "text"),
-           6: ("exe", "text"), 7: ("arg", "list"), 8: ("cgroup", "text")},
+           6: ("exe", "text"), 7: ("arg", "list"), 8: ("cgroup", "text"), 9: ("ancestor", "ancestors"), 10: ("origin", "u8"),
+           11: ("cgroup_id", "u64"), 12: ("args_cut", "bool"), 13: ("context", "bool")},
     SESSION: {1: ("writer", "text"), 2: ("host", "text"), 3: ("kernel", "text"), 4: ("arch", "text"),
               5: ("command", "list"), 6: ("filter", "text"), 7: ("uuid", "uuid"), 8: ("wall", "i64"), 9: ("mono", "u64"),
               10: ("utc_offset", "i32")},
     PROBE: {1: ("id", "u8"), 2: ("library", "text"), 3: ("path", "text"), 4: ("build_id", "text"), 5: ("site", "list")},
     END: {1: ("reason", "text"), 2: ("events", "u64"), 3: ("bytes", "u64"), 4: ("lost_events", "u64"),
-          5: ("lost_bytes", "u64"), 6: ("next", "u32")},
+          5: ("lost_bytes", "u64"), 6: ("next", "u32"), 7: ("cause", "row3"), 8: ("cpu", "row5"), 9: ("local", "row3")},
 }
 
-# Payloads with fields at fixed offsets: layout, names (None: reserved).
+# Kinds that are lists, and how many items they have at most.
+LISTS = {"list": MAX_LIST, "ancestors": 64, "row3": MAX_LIST, "row5": MAX_LIST}
+
+# Payloads with fields at fixed offsets: layout, names.
 FIXED = {
     3: ("<B?6xQQQQ", ("reason", "shutdown", "written", "read", "lost_written", "lost_read")),
     5: ("<I4x", ("pid",)),
     6: ("<B7xQQQ", ("cause", "events", "bytes", "offset")),
     7: ("<qQ", ("wall", "mono")),
     15: ("<?7xQ", ("ok", "ns")),
+}
+
+# What 1.1 has behind them, as a whole or not at all.
+ADDED = {
+    3: ("<QQQQQQ", ("ring_full_written", "fault_written", "snaplen_written", "ring_full_read", "fault_read", "snaplen_read")),
+    5: ("<QQI?3x", ("start", "time", "status", "exited")),
 }
 
 
@@ -110,9 +121,23 @@ def address(b):
     return "[%s%s]:%d" % (host, "%" + zone if zone else "", port)
 
 
+def ancestor(b):
+    m = re.fullmatch(rb"(0|[1-9][0-9]*) (0|[1-9][0-9]*) .*", b, re.DOTALL)
+    if not m or int(m[1]) >= 1 << 32 or int(m[2]) >= 1 << 64:
+        raise Malformed("not an ancestor")
+    return text(b)
+
+
 def value_of(kind, value):
     if kind in ("text", "list"):
         return text(value)
+    if kind == "ancestors":
+        return ancestor(value)
+    if kind.startswith("row"):
+        n = int(kind[3:])
+        if len(value) < 8 * n:
+            raise Malformed("row is short")
+        return list(struct.unpack_from("<%dQ" % n, value))
     if kind == "address":
         return address(value)
     if kind == "uuid":
@@ -131,13 +156,17 @@ def tlv_fields(payload, known):
             continue
         name, kind = known[typ]
         v = value_of(kind, value)
-        if kind == "list":
+        if name == "cause" and v[0] > 255:
+            raise Malformed("cause is too large")
+        if kind in LISTS:
             items = fields.setdefault(name, [])
-            if len(items) == MAX_LIST:
+            if len(items) == LISTS[kind]:
                 raise Malformed("list has too many items")
             items.append(v)
         else:
             fields[name] = v
+    if isinstance(fields.get("local"), list):  # of END; no list: the last one counts
+        fields["local"] = fields["local"][-1:]
     return {k: v for k, v in fields.items() if v not in (0, "", "00" * 16)}
 
 
@@ -145,7 +174,11 @@ def fixed_fields(typ, payload):
     layout, names = FIXED[typ]
     if len(payload) < struct.calcsize(layout):
         raise Malformed("payload is short")
-    return {k: v for k, v in zip(names, struct.unpack_from(layout, payload)) if v != 0}
+    fields = list(zip(names, struct.unpack_from(layout, payload)))
+    more, names = ADDED.get(typ, ("", ()))
+    if len(payload) >= struct.calcsize(layout) + struct.calcsize(more):
+        fields += zip(names, struct.unpack_from(more, payload, struct.calcsize(layout)))
+    return {k: v for k, v in fields if v != 0}
 
 
 def shown(b):

@@ -2,7 +2,7 @@
 
 import frames as fr
 
-MAJOR, MINOR = 1, 0
+MAJOR, MINOR = 1, 1
 MEMBER = 1 << 1
 MAX_STRANGERS = 128 << 10
 
