@@ -57,7 +57,8 @@ static __always_inline int entered(struct pt_regs *ctx)
 	f->out = HOW(what) == H_ARG5 ? fifth : fourth;
 	f->start = now;
 	f->sp = sp;
-	f->cookie = 0;
+	f->cookie = f->local = 0;
+	f->sent = f->received = 0;
 	f->what = what;
 	t->depth = d + 1;
 	return 0;
@@ -103,6 +104,10 @@ static __always_inline void moved(struct conn_key *k, struct frame *f, long rc, 
 		return;
 	}
 	take_link(c, f);
+	if (!recorded(c)) {
+		count_local(0, 1, n);
+		return;
+	}
 	emit_conn(k, c, now);
 	emit_data(c, f, n, WHAT(f->what) == W_READ ? DIR_READ : DIR_WRITE, now);
 }
@@ -125,6 +130,8 @@ static __always_inline void shook(struct conn_key *k, struct frame *f, long rc, 
 	if (rc != (FLAGS(f->what) & F_ZERO ? 0 : 1))
 		return;
 	c->hs_done = 1;
+	if (!recorded(c))
+		return;
 	emit_conn(k, c, now);
 	struct ev_handshake *e = bpf_ringbuf_reserve(&ring, sizeof(*e), 0);
 	if (!e) {
@@ -183,6 +190,11 @@ static __always_inline int left(struct pt_regs *ctx)
 		if (!outer->cookie && f->cookie) {
 			outer->cookie = f->cookie;
 			outer->tuple = f->tuple;
+		}
+		if (f->local) {
+			outer->local = f->local;
+			outer->sent |= f->sent;
+			outer->received |= f->received;
 		}
 		/* One form of a function calling another, both probed: the outer call tells it. */
 		if (outer->ssl == f->ssl && WHAT(outer->what) == WHAT(what))

@@ -30,6 +30,16 @@ static __always_inline void count_loss(enum loss why, __u64 events, __u64 bytes)
 	__sync_fetch_and_add(&n->lost_bytes[why], bytes);
 }
 
+static __always_inline void count_local(__s64 conns, __u64 events, __u64 bytes)
+{
+	struct counts *n = my_counts();
+	if (!n)
+		return;
+	__sync_fetch_and_add(&n->local_conns, conns); /* one CPU's may go below 0, their sum not */
+	__sync_fetch_and_add(&n->local_events, events);
+	__sync_fetch_and_add(&n->local_bytes, bytes);
+}
+
 /* A wake-up costs ten times a sample, so the reader is woken only when the ring
  * is filling up, at most once a millisecond while there is room; else its own
  * timer drains it. */
@@ -68,31 +78,50 @@ static __always_inline void emit_bare(enum ev_kind kind, __u64 now, __u64 flags)
 	bpf_ringbuf_submit(h, flags);
 }
 
-/* Says who the process is before its first event. False: no room; it will be tried
- * again, so it is not a loss. */
-static __always_inline bool emit_proc(__u64 now)
+static __always_inline void this_program(struct program *p)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
-	__u64 start = BPF_CORE_READ(task, group_leader, start_boottime);
-	__u64 *known = bpf_map_lookup_elem(&procs, &tgid);
-	if (known && *known == start)
-		return true;
+	p->start = task->group_leader->start_boottime;
+	p->exec = task->self_exec_id;
+}
+
+/* Fills in all of f but hdr, uid and selected, for a process by any of its threads. */
+static __always_inline void fill_process(struct ev_fork *f, struct task_struct *task)
+{
+	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
+	struct task_struct *parent = BPF_CORE_READ(leader, real_parent);
+	f->start = BPF_CORE_READ(leader, start_boottime);
+	f->pstart = BPF_CORE_READ(parent, group_leader, start_boottime);
+	f->cgroup = BPF_CORE_READ(leader, cgroups, dfl_cgrp, kn, id);
+	f->exec = BPF_CORE_READ(task, self_exec_id);
+	f->ppid = BPF_CORE_READ(parent, tgid);
+	bpf_probe_read_kernel(f->comm, COMM_LEN, &leader->comm);
+	__builtin_memset(f->pad, 0, sizeof(f->pad));
+}
+
+/* Tells what program the current process runs. exe: after exec, the kernel's name
+ * of it; else 0. False: no room. */
+static __always_inline bool emit_program(const char *exe, bool selected, __u64 now, __u64 flags)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
 	struct ev_proc *p = bpf_ringbuf_reserve(&ring, sizeof(*p), 0);
 	if (!p)
 		return false;
-	fill_hdr(&p->hdr, EV_PROC, 0, now);
-	p->start = start;
-	p->cgroup = bpf_get_current_cgroup_id();
-	p->ppid = BPF_CORE_READ(task, real_parent, tgid);
-	p->uid = bpf_get_current_uid_gid();
-	p->pad = 0;
-	p->args_len = 0;
-	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
-	bpf_probe_read_kernel(p->comm, COMM_LEN, &leader->comm);
+	fill_hdr(&p->id.hdr, EV_PROC, 0, now);
+	fill_process(&p->id, task);
+	p->id.uid = bpf_get_current_uid_gid();
+	p->id.selected = selected;
+	p->exec = exe != 0;
+	__builtin_memset(p->pad, 0, sizeof(p->pad));
+	p->pad2 = 0;
+	p->exe[0] = 0;
+	if (exe)
+		bpf_probe_read_kernel_str(p->exe, EXE_LEN, exe);
+	p->args_len = p->args_all = 0;
 	__u64 arg = BPF_CORE_READ(task, mm, arg_start), end = BPF_CORE_READ(task, mm, arg_end);
 	__u64 n = end - arg;
 	if (end > arg) {
+		p->args_all = n > 0xffffffff ? 0xffffffff : n;
 		if (n > ARGS_LEN)
 			n = ARGS_LEN;
 		asm volatile("" : "+r"(n)); /* keeps clang from dropping the mask the verifier wants */
@@ -100,8 +129,23 @@ static __always_inline bool emit_proc(__u64 now)
 		if (!bpf_probe_read_user(p->args, n + 1, (void *)arg))
 			p->args_len = n + 1;
 	}
-	bpf_ringbuf_submit(p, BPF_RB_NO_WAKEUP);
-	bpf_map_update_elem(&procs, &tgid, &start, BPF_ANY);
+	bpf_ringbuf_submit(p, flags);
+	return true;
+}
+
+/* Says who the process is before its first call is told. False: no room; it will be
+ * tried again, so it is not a loss. */
+static __always_inline bool emit_proc(__u64 now)
+{
+	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	struct program is;
+	this_program(&is);
+	struct program *known = bpf_map_lookup_elem(&procs, &tgid);
+	if (known && known->start == is.start && known->exec == is.exec)
+		return true;
+	if (!emit_program(0, true, now, BPF_RB_NO_WAKEUP))
+		return false;
+	bpf_map_update_elem(&procs, &tgid, &is, BPF_ANY);
 	return true;
 }
 
@@ -118,7 +162,7 @@ static __always_inline void emit_conn(struct conn_key *k, struct conn *c, __u64 
 		return;
 	}
 	fill_hdr(&e->hdr, EV_CONN, c->id, now);
-	e->ssl = k->ssl;
+	e->key = *k;
 	e->cookie = c->cookie;
 	e->tuple = c->tuple;
 	e->conflicts = c->conflicts;
@@ -131,12 +175,20 @@ static __always_inline void emit_conn(struct conn_key *k, struct conn *c, __u64 
 	c->announced = 1;
 }
 
+/* Says whether a connection is one of those to be recorded: see choose_local. */
+static __always_inline bool recorded(struct conn *c)
+{
+	return !c->local || keep_local;
+}
+
 /* Says that a session object is gone. False: no room; the connection is marked as
  * ended and stays in the table, where user space finds it. */
 static __always_inline bool emit_end(struct conn_key *k, struct conn *c, __u8 reason, __u64 now)
 {
 	bool moved = c->off[0] || c->off[1];
 	bool failed = c->hs_start && !c->hs_done && !moved;
+	if (!recorded(c))
+		return true;
 	if (!c->announced) {
 		/* A failed handshake is worth telling although no byte came. */
 		if (!moved && !failed)
@@ -152,8 +204,7 @@ static __always_inline bool emit_end(struct conn_key *k, struct conn *c, __u8 re
 	fill_hdr(&e->hdr, EV_END, c->id, now);
 	e->off[0] = c->off[0];
 	e->off[1] = c->off[1];
-	e->lost[0] = c->lost[0];
-	e->lost[1] = c->lost[1];
+	__builtin_memcpy(e->lost, c->lost, sizeof(e->lost));
 	e->reason = reason;
 	e->shutdown = c->shutdown;
 	e->handshake = failed;
@@ -173,12 +224,13 @@ struct copying {
 	struct conn *c;
 };
 
+/* why: one of the causes that are LOSS_LOCATED. */
 static __always_inline void piece_lost(struct copying *y, enum loss why, __u32 n)
 {
 	count_loss(why, 1, n);
 	y->ev.lost |= 1 << why;
 	if (y->c)
-		__sync_fetch_and_add(&y->c->lost[y->ev.hdr.dir & 1], n);
+		__sync_fetch_and_add(&y->c->lost[y->ev.hdr.dir & 1][why], n);
 }
 
 static __always_inline void piece_sent(struct copying *y, __u32 n)

@@ -14,7 +14,10 @@
 #define COMM_LEN 16
 #define ALPN_LEN 32
 #define ARGS_LEN 1024
+#define EXE_LEN 256
 #define COMMS_MAX 8
+#define UIDS_MAX 16
+#define CGROUPS_MAX 16
 /* A DATA event carries at most one TLS record's worth of plaintext (RFC 8446 section 5.1). */
 #define PIECE 16384
 
@@ -23,9 +26,9 @@ enum ev_kind {
 	EV_CONN = 2,      /* struct ev_conn: all that is known of a connection */
 	EV_END = 3,       /* struct ev_end: the session object is gone */
 	EV_HANDSHAKE = 4, /* struct ev_handshake */
-	EV_PROC = 5,      /* struct ev_proc */
-	EV_EXIT = 6,      /* struct ev_hdr: the process is gone */
-	EV_EXEC = 7,      /* struct ev_hdr: the process runs another program now */
+	EV_PROC = 5,      /* struct ev_proc: before its first call is told, and after exec */
+	EV_EXIT = 6,      /* struct ev_exit: the process is gone */
+	EV_FORK = 7,      /* struct ev_fork, tgid that of the child */
 	EV_LOAD = 8,      /* struct ev_hdr: the process's dynamic linker mapped something */
 };
 
@@ -42,6 +45,7 @@ enum loss {
 	LOSS_NEST = 5,    /* calls nested deeper than the frame stack */
 	LOSS_LENGTH = 6,  /* the length of a call could not be read: how much is missing is not known */
 	LOSS_N = 7,
+	LOSS_LOCATED = 3, /* those before it show as a jump of a stream offset */
 };
 
 struct ev_hdr {
@@ -72,9 +76,19 @@ struct tuple {
 	__u16 pad;
 };
 
+/* Names one object of one program of one process for ever: the address, process
+ * number and start time, and how often it had run another program. */
+struct conn_key {
+	__u64 ssl;
+	__u64 start;
+	__u64 exec;
+	__u32 tgid;
+	__u32 pad;
+};
+
 struct ev_conn {
 	struct ev_hdr hdr;
-	__u64 ssl;
+	struct conn_key key;
 	__u64 cookie;
 	struct tuple tuple;
 	__u32 conflicts;
@@ -88,7 +102,7 @@ struct ev_conn {
 struct ev_end {
 	struct ev_hdr hdr;
 	__u64 off[2];
-	__u64 lost[2];
+	__u64 lost[2][LOSS_LOCATED]; /* bytes, by direction and cause */
 	__u8 reason; /* as format.EndReason */
 	__u8 shutdown;
 	__u8 handshake; /* 1: a handshake began and never ended */
@@ -101,16 +115,37 @@ struct ev_handshake {
 	__u64 dur;
 };
 
-struct ev_proc {
+/* A process is one of a number and a start time: numbers are used again. Times are
+ * CLOCK_BOOTTIME nanoseconds. */
+struct ev_fork {
 	struct ev_hdr hdr;
-	__u64 start; /* CLOCK_BOOTTIME nanoseconds */
+	__u64 start;
+	__u64 pstart; /* of the parent */
 	__u64 cgroup;
+	__u64 exec; /* execs before, inherited: one program of the process */
 	__u32 ppid;
 	__u32 uid;
 	__u8 comm[COMM_LEN];
+	__u8 selected; /* 1: the filters name it */
+	__u8 pad[7];
+};
+
+struct ev_proc {
+	struct ev_fork id;
+	__u8 exec;     /* 1: it runs this program from now on */
+	__u8 pad[3];
 	__u32 args_len;
-	__u32 pad;
+	__u32 args_all; /* before they were cut */
+	__u32 pad2;
+	__u8 exe[EXE_LEN]; /* after exec: as the kernel was asked for it, NUL-terminated */
 	__u8 args[ARGS_LEN];
+};
+
+struct ev_exit {
+	struct ev_hdr hdr;
+	__u64 start;
+	__u32 status; /* as wait(2) gives it */
+	__u32 pad;
 };
 
 /* Values of the "totals" map, one set a CPU. */
@@ -120,13 +155,17 @@ struct counts {
 	__u64 lost_events[LOSS_N];
 	__u64 lost_bytes[LOSS_N];
 	__u64 unpaired;          /* returns without their entry */
+	/* Not recorded because it goes through a socket that is no network's. */
+	__u64 local_conns;
+	__u64 local_events;
+	__u64 local_bytes;
 };
 
 /* Value of the "conns" map: one TLS session object. */
 struct conn {
 	__u64 id;
 	__u64 off[2];  /* next stream offset, by direction; lost bytes included */
-	__u64 lost[2]; /* bytes lost so far */
+	__u64 lost[2][LOSS_LOCATED]; /* bytes lost so far, by cause */
 	__u64 cookie;
 	__u64 hs_start; /* first handshake call, 0 before */
 	struct tuple tuple;
@@ -136,14 +175,9 @@ struct conn {
 	__u8 shutdown, alpn_len, probe, announced;
 	__u8 cause[2]; /* causes of loss since the last DATA */
 	__u8 ended;    /* EndReason: it is over, but EV_END found no room; user space looks for these */
-	__u8 pad2[5];
+	__u8 local;    /* 1: its first socket is no network's */
+	__u8 pad2[4];
 	__u8 alpn[ALPN_LEN];
-};
-
-struct conn_key {
-	__u64 ssl;
-	__u32 tgid;
-	__u32 pad;
 };
 
 #endif

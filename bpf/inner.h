@@ -52,6 +52,10 @@ int inner_read(struct pt_regs *ctx)
 		count_loss(LOSS_STATE, 1, n);
 		return 0;
 	}
+	if (!recorded(c)) {
+		count_local(0, 1, n);
+		return 0;
+	}
 	emit_conn(&k, c, now);
 	emit_data(c, &f, n, DIR_READ, now);
 #endif

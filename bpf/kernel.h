@@ -36,6 +36,7 @@ enum {
 	BPF_MAP_TYPE_HASH = 1,
 	BPF_MAP_TYPE_ARRAY = 2,
 	BPF_MAP_TYPE_PERCPU_ARRAY = 6,
+	BPF_MAP_TYPE_CGROUP_ARRAY = 8,
 	BPF_MAP_TYPE_LRU_HASH = 9,
 	BPF_MAP_TYPE_RINGBUF = 27,
 	BPF_MAP_TYPE_TASK_STORAGE = 29,
@@ -48,6 +49,12 @@ enum { BPF_RB_AVAIL_DATA = 0 };
 
 #define AF_INET 2
 #define AF_INET6 10
+#define AF_KEY 15
+#define AF_NETLINK 16
+#define AF_PACKET 17
+#define AF_ALG 38
+
+#define SIGNAL_GROUP_EXIT 4 /* include/linux/sched/signal.h */
 
 struct bpf_dynptr {
 	__u64 __opaque[2];
@@ -91,10 +98,36 @@ typedef struct {
 
 struct signal_struct {
 	atomic_t live;
+	unsigned int flags;
+	int group_exit_code;
 };
 
 struct mm_struct {
 	unsigned long arg_start, arg_end;
+};
+
+typedef struct {
+	unsigned int val;
+} kuid_t;
+
+struct cred {
+	kuid_t uid;
+};
+
+struct kernfs_node {
+	__u64 id;
+};
+
+struct cgroup {
+	struct kernfs_node *kn;
+};
+
+struct css_set {
+	struct cgroup *dfl_cgrp; /* in the v2 hierarchy */
+};
+
+struct linux_binprm {
+	const char *interp; /* the program that is run: of a script, its interpreter */
 };
 
 struct task_struct {
@@ -104,6 +137,21 @@ struct task_struct {
 	struct task_struct *group_leader, *real_parent;
 	struct signal_struct *signal;
 	struct mm_struct *mm;
+	int exit_code;
+	__u64 self_exec_id; /* counts execs; 64 bits since 5.7 */
+	const struct cred *cred;
+	struct css_set *cgroups;
+};
+
+struct seq_file;
+
+struct bpf_iter_meta {
+	struct seq_file *seq;
+};
+
+struct bpf_iter__task {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
 };
 
 #pragma clang attribute pop

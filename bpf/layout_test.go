@@ -21,14 +21,16 @@ var layouts = []struct {
 }{
 	{"ev_hdr", SpliffEvHdr{}, 32},
 	{"ev_data", SpliffEvData{}, 48},
-	{"ev_conn", SpliffEvConn{}, 128},
-	{"ev_end", SpliffEvEnd{}, 72},
+	{"ev_conn", SpliffEvConn{}, 152},
+	{"ev_end", SpliffEvEnd{}, 104},
 	{"ev_handshake", SpliffEvHandshake{}, 40},
-	{"ev_proc", SpliffEvProc{}, 1104},
+	{"ev_fork", SpliffEvFork{}, 96},
+	{"ev_proc", SpliffEvProc{}, 1392},
+	{"ev_exit", SpliffEvExit{}, 48},
 	{"tuple", SpliffTuple{}, 40},
-	{"conn", SpliffConn{}, 152},
-	{"conn_key", SpliffConnKey{}, 16},
-	{"counts", SpliffCounts{}, 136},
+	{"conn", SpliffConn{}, 184},
+	{"conn_key", SpliffConnKey{}, 32},
+	{"counts", SpliffCounts{}, 160},
 }
 
 func objects(t *testing.T) map[string]*ebpf.CollectionSpec {
@@ -109,6 +111,7 @@ func TestPrograms(t *testing.T) {
 		"session_touch": "uprobe.multi", "files_mapped": "uprobe.multi", "inner_read": "uprobe.multi",
 		"sock_sent": "tp_btf/sock_send_length", "sock_received": "tp_btf/sock_recv_length",
 		"forked": "tp_btf/sched_process_fork", "execed": "tp_btf/sched_process_exec", "exited": "tp_btf/sched_process_exit",
+		"list_processes": "iter/task",
 	}
 	for file, spec := range objects(t) {
 		got := map[string]string{}

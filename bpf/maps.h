@@ -14,6 +14,11 @@ const volatile __u32 self_tgid = 0;     /* never recorded: our own process */
 const volatile __u32 need = 0;          /* TARGET_ bits a process must have; 0: any process will do */
 const volatile __u32 n_comms = 0;       /* names in comms[] */
 const volatile __u8 comms[COMMS_MAX][COMM_LEN] = {}; /* lower case */
+const volatile __u32 n_uids = 0;        /* users in uids[] */
+const volatile __u32 uids[UIDS_MAX] = {};
+const volatile __u32 n_cgroups = 0;     /* entries of cgroups */
+const volatile __u32 keep_local = 0;    /* 1: record sessions over local sockets too */
+const volatile __u32 watch_all = 0;     /* 1: tell the life of every process, not of recorded ones alone */
 const volatile __u64 wake_bytes = 16 << 20; /* wake the reader when this much waits */
 const volatile __u32 snaplen = 0;       /* most bytes copied of one call; 0: all */
 const volatile __u32 plain_reserve = 0; /* 1: don't use dynptr copies (tests, kernels before 6.16) */
@@ -39,6 +44,9 @@ struct frame {
 	__u64 cookie;             /* socket used inside this call, 0 if none yet */
 	struct tuple tuple;
 	__u64 what;               /* attach cookie of the entry probe */
+	__u64 local;              /* cookie of a socket that is no network's */
+	__u8 sent, received;      /* 1: through that one */
+	__u8 pad[6];
 };
 
 /* TLS inside TLS (an HTTPS proxy) nests two; four leaves room. */
@@ -58,10 +66,10 @@ struct {
 	__type(value, struct task_state);
 } tasks SEC(".maps");
 
+/* Allocated at once: elements made singly would take 512 bytes each for their 264. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, 262144);
+	__uint(max_entries, 65536);
 	__type(key, struct conn_key);
 	__type(value, struct conn);
 } conns SEC(".maps");
@@ -77,13 +85,27 @@ struct {
 	__type(value, __u32);
 } targets SEC(".maps");
 
-/* Processes announced by EV_PROC: tgid -> start time. */
+/* cgroups asked for, each with all below it. */
+struct {
+	__uint(type, BPF_MAP_TYPE_CGROUP_ARRAY);
+	__uint(max_entries, CGROUPS_MAX);
+	__type(key, __u32);
+	__type(value, __u32);
+} cgroups SEC(".maps");
+
+/* Which program of which process. */
+struct program {
+	__u64 start;
+	__u64 exec;
+};
+
+/* Processes announced by EV_PROC since they run their program. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, 65536);
 	__type(key, __u32);
-	__type(value, __u64);
+	__type(value, struct program);
 } procs SEC(".maps");
 
 struct {

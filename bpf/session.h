@@ -24,7 +24,11 @@ static __always_inline struct conn *conn_new(struct conn_key *k, __u64 cookie, b
 
 static __always_inline void key_of(struct conn_key *k, __u64 ssl)
 {
+	struct program is;
+	this_program(&is);
 	k->ssl = ssl;
+	k->start = is.start;
+	k->exec = is.exec;
 	k->tgid = bpf_get_current_pid_tgid() >> 32;
 	k->pad = 0;
 }
@@ -41,10 +45,41 @@ static __always_inline struct conn *conn_at(struct conn_key *k, __u64 cookie, bo
 	return conn_new(k, cookie, mid);
 }
 
+/* Decides whether a session that has told nothing yet goes through a socket that is
+ * no network's (AF_UNIX, AF_VSOCK …): from then on nothing of it is recorded, unless
+ * that is wanted.
+ *
+ * A call can also use such a socket for something else: a callback that writes to
+ * syslog, or asks nscd for a name. So to have sent is proof in a write alone. And a
+ * write that used no socket at all shows that the session's bytes go through memory
+ * (BIO_s_mem), whatever else was seen: then it begins here, as one met in its middle. */
+static __always_inline void choose_local(struct conn *c, struct frame *f)
+{
+	bool write = WHAT(f->what) == W_WRITE;
+	if (c->local) {
+		if (f->cookie || (write && !f->local)) {
+			count_local(-1, 0, 0);
+			c->local = c->cookie = 0;
+			c->mid |= !keep_local;
+			c->dirty = 1;
+		}
+		return;
+	}
+	if (c->cookie || f->cookie || !f->local || c->announced || c->off[0] || c->off[1])
+		return;
+	if (f->received || (f->sent && write)) {
+		count_local(1, 0, 0);
+		c->local = 1;
+		c->cookie = f->local;
+		c->dirty = 1;
+	}
+}
+
 /* First link wins: SSL_set_fd on a live session is rare, and then the bytes
  * already recorded belong to the old socket. */
 static __always_inline void take_link(struct conn *c, struct frame *f)
 {
+	choose_local(c, f);
 	if (!f->cookie || f->cookie == c->cookie)
 		return;
 	if (c->cookie) {

@@ -10,7 +10,7 @@
 #ifndef SPLIFF_SOCK_H
 #define SPLIFF_SOCK_H
 
-static __always_inline int used(struct sock *sk)
+static __always_inline int used(struct sock *sk, bool sent)
 {
 	struct task_state *t = bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), 0, 0);
 	if (!t || !t->depth || t->depth > FRAMES)
@@ -19,8 +19,23 @@ static __always_inline int used(struct sock *sk)
 	if (f->cookie)
 		return 0;
 	__u16 family = sk->__sk_common.skc_family;
-	if (family != AF_INET && family != AF_INET6)
+	switch (family) {
+	case AF_INET:
+	case AF_INET6:
+		break;
+	case AF_ALG: /* the kernel's ciphers, and what asks the kernel: no peer */
+	case AF_NETLINK:
+	case AF_KEY:
+	case AF_PACKET:
 		return 0;
+	default:
+		f->local = bpf_get_socket_cookie(sk);
+		if (sent)
+			f->sent = 1;
+		else
+			f->received = 1;
+		return 0;
+	}
 	struct tuple *u = &f->tuple;
 	__builtin_memset(u, 0, sizeof(*u));
 	u->family = family;
@@ -41,13 +56,13 @@ static __always_inline int used(struct sock *sk)
 SEC("tp_btf/sock_send_length")
 int BPF_PROG(sock_sent, struct sock *sk)
 {
-	return used(sk);
+	return used(sk, true);
 }
 
 SEC("tp_btf/sock_recv_length")
 int BPF_PROG(sock_received, struct sock *sk)
 {
-	return used(sk);
+	return used(sk, false);
 }
 
 #endif

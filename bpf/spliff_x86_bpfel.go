@@ -24,7 +24,7 @@ type SpliffConn struct {
 	_         structs.HostLayout
 	Id        uint64
 	Off       [2]uint64
-	Lost      [2]uint64
+	Lost      [2][3]uint64
 	Cookie    uint64
 	HsStart   uint64
 	Tuple     SpliffTuple
@@ -40,30 +40,36 @@ type SpliffConn struct {
 	Announced uint8
 	Cause     [2]uint8
 	Ended     uint8
-	Pad2      [5]uint8
+	Local     uint8
+	Pad2      [4]uint8
 	Alpn      [32]uint8
 }
 
 type SpliffConnKey struct {
-	_    structs.HostLayout
-	Ssl  uint64
-	Tgid uint32
-	Pad  uint32
+	_     structs.HostLayout
+	Ssl   uint64
+	Start uint64
+	Exec  uint64
+	Tgid  uint32
+	Pad   uint32
 }
 
 type SpliffCounts struct {
-	_          structs.HostLayout
-	Events     uint64
-	Bytes      uint64
-	LostEvents [7]uint64
-	LostBytes  [7]uint64
-	Unpaired   uint64
+	_           structs.HostLayout
+	Events      uint64
+	Bytes       uint64
+	LostEvents  [7]uint64
+	LostBytes   [7]uint64
+	Unpaired    uint64
+	LocalConns  uint64
+	LocalEvents uint64
+	LocalBytes  uint64
 }
 
 type SpliffEvConn struct {
 	_         structs.HostLayout
 	Hdr       SpliffEvHdr
-	Ssl       uint64
+	Key       SpliffConnKey
 	Cookie    uint64
 	Tuple     SpliffTuple
 	Conflicts uint32
@@ -94,12 +100,34 @@ type SpliffEvEnd struct {
 	_         structs.HostLayout
 	Hdr       SpliffEvHdr
 	Off       [2]uint64
-	Lost      [2]uint64
+	Lost      [2][3]uint64
 	Reason    uint8
 	Shutdown  uint8
 	Handshake uint8
 	Cause     [2]uint8
 	Pad       [3]uint8
+}
+
+type SpliffEvExit struct {
+	_      structs.HostLayout
+	Hdr    SpliffEvHdr
+	Start  uint64
+	Status uint32
+	Pad    uint32
+}
+
+type SpliffEvFork struct {
+	_        structs.HostLayout
+	Hdr      SpliffEvHdr
+	Start    uint64
+	Pstart   uint64
+	Cgroup   uint64
+	Exec     uint64
+	Ppid     uint32
+	Uid      uint32
+	Comm     [16]uint8
+	Selected uint8
+	Pad      [7]uint8
 }
 
 type SpliffEvHandshake struct {
@@ -129,20 +157,19 @@ const (
 	SpliffEvKindEV_HANDSHAKE SpliffEvKind = 4
 	SpliffEvKindEV_PROC      SpliffEvKind = 5
 	SpliffEvKindEV_EXIT      SpliffEvKind = 6
-	SpliffEvKindEV_EXEC      SpliffEvKind = 7
+	SpliffEvKindEV_FORK      SpliffEvKind = 7
 	SpliffEvKindEV_LOAD      SpliffEvKind = 8
 )
 
 type SpliffEvProc struct {
 	_       structs.HostLayout
-	Hdr     SpliffEvHdr
-	Start   uint64
-	Cgroup  uint64
-	Ppid    uint32
-	Uid     uint32
-	Comm    [16]uint8
+	Id      SpliffEvFork
+	Exec    uint8
+	Pad     [3]uint8
 	ArgsLen uint32
-	Pad     uint32
+	ArgsAll uint32
+	Pad2    uint32
+	Exe     [256]uint8
 	Args    [1024]uint8
 }
 
@@ -177,7 +204,14 @@ const (
 	SpliffLossLOSS_NEST    SpliffLoss = 5
 	SpliffLossLOSS_LENGTH  SpliffLoss = 6
 	SpliffLossLOSS_N       SpliffLoss = 7
+	SpliffLossLOSS_LOCATED SpliffLoss = 3
 )
+
+type SpliffProgram struct {
+	_     structs.HostLayout
+	Start uint64
+	Exec  uint64
+}
 
 type SpliffTaskState struct {
 	_       structs.HostLayout
@@ -185,16 +219,20 @@ type SpliffTaskState struct {
 	Verdict uint32
 	Names   [4]uint64
 	Frames  [4]struct {
-		_      structs.HostLayout
-		Ssl    uint64
-		Buf    uint64
-		Num    uint64
-		Out    uint64
-		Start  uint64
-		Sp     uint64
-		Cookie uint64
-		Tuple  SpliffTuple
-		What   uint64
+		_        structs.HostLayout
+		Ssl      uint64
+		Buf      uint64
+		Num      uint64
+		Out      uint64
+		Start    uint64
+		Sp       uint64
+		Cookie   uint64
+		Tuple    SpliffTuple
+		What     uint64
+		Local    uint64
+		Sent     uint8
+		Received uint8
+		Pad      [6]uint8
 	}
 }
 
@@ -232,6 +270,7 @@ const (
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
+	SpliffMapCgroups         = "cgroups"
 	SpliffMapConns           = "conns"
 	SpliffMapProcs           = "procs"
 	SpliffMapRing            = "ring"
@@ -246,6 +285,7 @@ const (
 	SpliffProgFilesMapped    = "files_mapped"
 	SpliffProgForked         = "forked"
 	SpliffProgInnerRead      = "inner_read"
+	SpliffProgListProcesses  = "list_processes"
 	SpliffProgNewReturn      = "new_return"
 	SpliffProgNewSession     = "new_session"
 	SpliffProgSessionTouch   = "session_touch"
@@ -257,21 +297,28 @@ const (
 	SpliffVarKeepEvData      = "keep_ev_data"
 	SpliffVarKeepEvDir       = "keep_ev_dir"
 	SpliffVarKeepEvEnd       = "keep_ev_end"
+	SpliffVarKeepEvExit      = "keep_ev_exit"
+	SpliffVarKeepEvFork      = "keep_ev_fork"
 	SpliffVarKeepEvHandshake = "keep_ev_handshake"
 	SpliffVarKeepEvKind      = "keep_ev_kind"
 	SpliffVarKeepEvProc      = "keep_ev_proc"
 	SpliffVarKeepHow         = "keep_how"
+	SpliffVarKeepLocal       = "keep_local"
 	SpliffVarKeepLoss        = "keep_loss"
 	SpliffVarKeepWhat        = "keep_what"
 	SpliffVarLastWake        = "last_wake"
+	SpliffVarN_cgroups       = "n_cgroups"
 	SpliffVarN_comms         = "n_comms"
+	SpliffVarN_uids          = "n_uids"
 	SpliffVarNeed            = "need"
 	SpliffVarNextConn        = "next_conn"
 	SpliffVarPlainReserve    = "plain_reserve"
 	SpliffVarSelfTgid        = "self_tgid"
 	SpliffVarSnaplen         = "snaplen"
 	SpliffVarStopped         = "stopped"
+	SpliffVarUids            = "uids"
 	SpliffVarWakeBytes       = "wake_bytes"
+	SpliffVarWatchAll        = "watch_all"
 )
 
 // LoadSpliff returns the embedded CollectionSpec for Spliff.
@@ -316,25 +363,27 @@ type SpliffSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type SpliffProgramSpecs struct {
-	CallEnter    *ebpf.ProgramSpec `ebpf:"call_enter"`
-	CallReturn   *ebpf.ProgramSpec `ebpf:"call_return"`
-	CallSession  *ebpf.ProgramSpec `ebpf:"call_session"`
-	Execed       *ebpf.ProgramSpec `ebpf:"execed"`
-	Exited       *ebpf.ProgramSpec `ebpf:"exited"`
-	FilesMapped  *ebpf.ProgramSpec `ebpf:"files_mapped"`
-	Forked       *ebpf.ProgramSpec `ebpf:"forked"`
-	InnerRead    *ebpf.ProgramSpec `ebpf:"inner_read"`
-	NewReturn    *ebpf.ProgramSpec `ebpf:"new_return"`
-	NewSession   *ebpf.ProgramSpec `ebpf:"new_session"`
-	SessionTouch *ebpf.ProgramSpec `ebpf:"session_touch"`
-	SockReceived *ebpf.ProgramSpec `ebpf:"sock_received"`
-	SockSent     *ebpf.ProgramSpec `ebpf:"sock_sent"`
+	CallEnter     *ebpf.ProgramSpec `ebpf:"call_enter"`
+	CallReturn    *ebpf.ProgramSpec `ebpf:"call_return"`
+	CallSession   *ebpf.ProgramSpec `ebpf:"call_session"`
+	Execed        *ebpf.ProgramSpec `ebpf:"execed"`
+	Exited        *ebpf.ProgramSpec `ebpf:"exited"`
+	FilesMapped   *ebpf.ProgramSpec `ebpf:"files_mapped"`
+	Forked        *ebpf.ProgramSpec `ebpf:"forked"`
+	InnerRead     *ebpf.ProgramSpec `ebpf:"inner_read"`
+	ListProcesses *ebpf.ProgramSpec `ebpf:"list_processes"`
+	NewReturn     *ebpf.ProgramSpec `ebpf:"new_return"`
+	NewSession    *ebpf.ProgramSpec `ebpf:"new_session"`
+	SessionTouch  *ebpf.ProgramSpec `ebpf:"session_touch"`
+	SockReceived  *ebpf.ProgramSpec `ebpf:"sock_received"`
+	SockSent      *ebpf.ProgramSpec `ebpf:"sock_sent"`
 }
 
 // SpliffMapSpecs contains maps before they are loaded into the kernel.
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type SpliffMapSpecs struct {
+	Cgroups *ebpf.MapSpec `ebpf:"cgroups"`
 	Conns   *ebpf.MapSpec `ebpf:"conns"`
 	Procs   *ebpf.MapSpec `ebpf:"procs"`
 	Ring    *ebpf.MapSpec `ebpf:"ring"`
@@ -353,21 +402,28 @@ type SpliffVariableSpecs struct {
 	KeepEvData      *ebpf.VariableSpec `ebpf:"keep_ev_data"`
 	KeepEvDir       *ebpf.VariableSpec `ebpf:"keep_ev_dir"`
 	KeepEvEnd       *ebpf.VariableSpec `ebpf:"keep_ev_end"`
+	KeepEvExit      *ebpf.VariableSpec `ebpf:"keep_ev_exit"`
+	KeepEvFork      *ebpf.VariableSpec `ebpf:"keep_ev_fork"`
 	KeepEvHandshake *ebpf.VariableSpec `ebpf:"keep_ev_handshake"`
 	KeepEvKind      *ebpf.VariableSpec `ebpf:"keep_ev_kind"`
 	KeepEvProc      *ebpf.VariableSpec `ebpf:"keep_ev_proc"`
 	KeepHow         *ebpf.VariableSpec `ebpf:"keep_how"`
+	KeepLocal       *ebpf.VariableSpec `ebpf:"keep_local"`
 	KeepLoss        *ebpf.VariableSpec `ebpf:"keep_loss"`
 	KeepWhat        *ebpf.VariableSpec `ebpf:"keep_what"`
 	LastWake        *ebpf.VariableSpec `ebpf:"last_wake"`
+	N_cgroups       *ebpf.VariableSpec `ebpf:"n_cgroups"`
 	N_comms         *ebpf.VariableSpec `ebpf:"n_comms"`
+	N_uids          *ebpf.VariableSpec `ebpf:"n_uids"`
 	Need            *ebpf.VariableSpec `ebpf:"need"`
 	NextConn        *ebpf.VariableSpec `ebpf:"next_conn"`
 	PlainReserve    *ebpf.VariableSpec `ebpf:"plain_reserve"`
 	SelfTgid        *ebpf.VariableSpec `ebpf:"self_tgid"`
 	Snaplen         *ebpf.VariableSpec `ebpf:"snaplen"`
 	Stopped         *ebpf.VariableSpec `ebpf:"stopped"`
+	Uids            *ebpf.VariableSpec `ebpf:"uids"`
 	WakeBytes       *ebpf.VariableSpec `ebpf:"wake_bytes"`
+	WatchAll        *ebpf.VariableSpec `ebpf:"watch_all"`
 }
 
 // SpliffObjects contains all objects after they have been loaded into the kernel.
@@ -390,6 +446,7 @@ func (o *SpliffObjects) Close() error {
 //
 // It can be passed to LoadSpliffObjects or ebpf.CollectionSpec.LoadAndAssign.
 type SpliffMaps struct {
+	Cgroups *ebpf.Map `ebpf:"cgroups"`
 	Conns   *ebpf.Map `ebpf:"conns"`
 	Procs   *ebpf.Map `ebpf:"procs"`
 	Ring    *ebpf.Map `ebpf:"ring"`
@@ -400,6 +457,7 @@ type SpliffMaps struct {
 
 func (m *SpliffMaps) Close() error {
 	return _SpliffClose(
+		m.Cgroups,
 		m.Conns,
 		m.Procs,
 		m.Ring,
@@ -419,40 +477,48 @@ type SpliffVariables struct {
 	KeepEvData      *ebpf.Variable `ebpf:"keep_ev_data"`
 	KeepEvDir       *ebpf.Variable `ebpf:"keep_ev_dir"`
 	KeepEvEnd       *ebpf.Variable `ebpf:"keep_ev_end"`
+	KeepEvExit      *ebpf.Variable `ebpf:"keep_ev_exit"`
+	KeepEvFork      *ebpf.Variable `ebpf:"keep_ev_fork"`
 	KeepEvHandshake *ebpf.Variable `ebpf:"keep_ev_handshake"`
 	KeepEvKind      *ebpf.Variable `ebpf:"keep_ev_kind"`
 	KeepEvProc      *ebpf.Variable `ebpf:"keep_ev_proc"`
 	KeepHow         *ebpf.Variable `ebpf:"keep_how"`
+	KeepLocal       *ebpf.Variable `ebpf:"keep_local"`
 	KeepLoss        *ebpf.Variable `ebpf:"keep_loss"`
 	KeepWhat        *ebpf.Variable `ebpf:"keep_what"`
 	LastWake        *ebpf.Variable `ebpf:"last_wake"`
+	N_cgroups       *ebpf.Variable `ebpf:"n_cgroups"`
 	N_comms         *ebpf.Variable `ebpf:"n_comms"`
+	N_uids          *ebpf.Variable `ebpf:"n_uids"`
 	Need            *ebpf.Variable `ebpf:"need"`
 	NextConn        *ebpf.Variable `ebpf:"next_conn"`
 	PlainReserve    *ebpf.Variable `ebpf:"plain_reserve"`
 	SelfTgid        *ebpf.Variable `ebpf:"self_tgid"`
 	Snaplen         *ebpf.Variable `ebpf:"snaplen"`
 	Stopped         *ebpf.Variable `ebpf:"stopped"`
+	Uids            *ebpf.Variable `ebpf:"uids"`
 	WakeBytes       *ebpf.Variable `ebpf:"wake_bytes"`
+	WatchAll        *ebpf.Variable `ebpf:"watch_all"`
 }
 
 // SpliffPrograms contains all programs after they have been loaded into the kernel.
 //
 // It can be passed to LoadSpliffObjects or ebpf.CollectionSpec.LoadAndAssign.
 type SpliffPrograms struct {
-	CallEnter    *ebpf.Program `ebpf:"call_enter"`
-	CallReturn   *ebpf.Program `ebpf:"call_return"`
-	CallSession  *ebpf.Program `ebpf:"call_session"`
-	Execed       *ebpf.Program `ebpf:"execed"`
-	Exited       *ebpf.Program `ebpf:"exited"`
-	FilesMapped  *ebpf.Program `ebpf:"files_mapped"`
-	Forked       *ebpf.Program `ebpf:"forked"`
-	InnerRead    *ebpf.Program `ebpf:"inner_read"`
-	NewReturn    *ebpf.Program `ebpf:"new_return"`
-	NewSession   *ebpf.Program `ebpf:"new_session"`
-	SessionTouch *ebpf.Program `ebpf:"session_touch"`
-	SockReceived *ebpf.Program `ebpf:"sock_received"`
-	SockSent     *ebpf.Program `ebpf:"sock_sent"`
+	CallEnter     *ebpf.Program `ebpf:"call_enter"`
+	CallReturn    *ebpf.Program `ebpf:"call_return"`
+	CallSession   *ebpf.Program `ebpf:"call_session"`
+	Execed        *ebpf.Program `ebpf:"execed"`
+	Exited        *ebpf.Program `ebpf:"exited"`
+	FilesMapped   *ebpf.Program `ebpf:"files_mapped"`
+	Forked        *ebpf.Program `ebpf:"forked"`
+	InnerRead     *ebpf.Program `ebpf:"inner_read"`
+	ListProcesses *ebpf.Program `ebpf:"list_processes"`
+	NewReturn     *ebpf.Program `ebpf:"new_return"`
+	NewSession    *ebpf.Program `ebpf:"new_session"`
+	SessionTouch  *ebpf.Program `ebpf:"session_touch"`
+	SockReceived  *ebpf.Program `ebpf:"sock_received"`
+	SockSent      *ebpf.Program `ebpf:"sock_sent"`
 }
 
 func (p *SpliffPrograms) Close() error {
@@ -465,6 +531,7 @@ func (p *SpliffPrograms) Close() error {
 		p.FilesMapped,
 		p.Forked,
 		p.InnerRead,
+		p.ListProcesses,
 		p.NewReturn,
 		p.NewSession,
 		p.SessionTouch,

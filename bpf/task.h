@@ -54,28 +54,59 @@ static __always_inline bool named(struct task_state *t)
 	return t->verdict == 2;
 }
 
+/* Real user id, in the initial user namespace. */
+static __always_inline bool users_process(void)
+{
+	__u32 uid = bpf_get_current_uid_gid();
+	for (__u32 i = 0; i < n_uids && i < UIDS_MAX; i++)
+		if (uids[i & (UIDS_MAX - 1)] == uid)
+			return true;
+	return false;
+}
+
+static __always_inline bool in_cgroups(void)
+{
+	for (__u32 i = 0; i < n_cgroups && i < CGROUPS_MAX; i++)
+		if (bpf_current_task_under_cgroup(&cgroups, i) == 1)
+			return true;
+	return false;
+}
+
+/* Says whether the current process passes every kind of filter that was given, where
+ * bits are those of its entry in targets. t is for the filter of names alone. */
+static __always_inline bool passes(struct task_state *t, __u32 bits)
+{
+	return (bits & need) == need && (!n_uids || users_process()) && (!n_cgroups || in_cgroups()) &&
+	       (!n_comms || (t && named(t)));
+}
+
+static __always_inline __u32 bits_of(__u32 tgid)
+{
+	if (!need)
+		return 0;
+	__u32 *has = bpf_map_lookup_elem(&targets, &tgid);
+	return has ? *has : 0;
+}
+
 /* Says whether the current process is to be recorded. Looked at before anything
- * is copied. Every kind of filter that was given must name the process. */
+ * is copied. */
 static __always_inline bool traced(struct task_state *t)
 {
 	if (stopped)
 		return false;
 	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
-	if (tgid == self_tgid)
-		return false;
-	if (need) {
-		__u32 *has = bpf_map_lookup_elem(&targets, &tgid);
-		if (!has || (*has & need) != need)
-			return false;
-	}
-	return !n_comms || named(t);
+	return tgid != self_tgid && passes(t, bits_of(tgid));
+}
+
+static __always_inline struct task_state *my_state(void)
+{
+	return bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
 }
 
 /* The state of the current task, if it is recorded. */
 static __always_inline struct task_state *wanted(void)
 {
-	struct task_state *t = bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), 0,
-						    BPF_LOCAL_STORAGE_GET_F_CREATE);
+	struct task_state *t = my_state();
 	return t && traced(t) ? t : 0;
 }
 
@@ -84,49 +115,88 @@ SEC("tp_btf/sched_process_fork")
 int BPF_PROG(forked, struct task_struct *parent, struct task_struct *child)
 {
 	__u32 from = parent->tgid, to = child->tgid;
-	if (from == to)
+	if (from == to || stopped)
 		return 0; /* a thread */
-	__u32 *how = bpf_map_lookup_elem(&targets, &from);
-	if (how && (*how & TARGET_TREE)) {
-		__u32 tree = TARGET_TREE;
-		bpf_map_update_elem(&targets, &to, &tree, BPF_ANY);
+	__u32 bits = bits_of(from) & TARGET_TREE;
+	if (bits)
+		bpf_map_update_elem(&targets, &to, &bits, BPF_ANY);
+	/* Before its first exec a child has its parent's names, user and cgroup. */
+	bool selected = passes(n_comms ? my_state() : 0, bits);
+	if (!selected && !watch_all)
+		return 0;
+	struct ev_fork *e = bpf_ringbuf_reserve(&ring, sizeof(*e), 0);
+	if (!e) {
+		count_loss(LOSS_CONTROL, 1, 0);
+		return 0;
 	}
+	fill_hdr(&e->hdr, EV_FORK, 0, bpf_ktime_get_ns());
+	e->hdr.tgid = e->hdr.tid = to;
+	fill_process(e, child);
+	e->uid = bpf_get_current_uid_gid();
+	e->selected = selected;
+	bpf_ringbuf_submit(e, BPF_RB_NO_WAKEUP);
 	return 0;
 }
 
 SEC("tp_btf/sched_process_exec")
-int BPF_PROG(execed, struct task_struct *task)
+int BPF_PROG(execed, struct task_struct *task, int old_pid, struct linux_binprm *bprm)
 {
 	__u32 tgid = task->tgid;
-	struct task_state *t = bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), 0,
-						    BPF_LOCAL_STORAGE_GET_F_CREATE);
-	if (!t || stopped)
+	struct task_state *t = n_comms ? my_state() :
+					 bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), 0, 0);
+	if (stopped)
 		return 0;
-	t->depth = 0; /* the calls that were in progress are gone with the old program */
-	__u64 now = bpf_ktime_get_ns();
-	/* The new program may come with a dynamic linker that nobody watches yet. */
-	if (traced(t))
-		emit_bare(EV_LOAD, now, BPF_RB_FORCE_WAKEUP);
-	if (!bpf_map_lookup_elem(&procs, &tgid))
+	if (t)
+		t->depth = 0; /* the calls that were in progress are gone with the old program */
+	bool known = !bpf_map_delete_elem(&procs, &tgid), selected = traced(t);
+	if (!known && !selected && !watch_all)
 		return 0;
-	bpf_map_delete_elem(&procs, &tgid); /* the next event introduces the new program */
-	emit_bare(EV_EXEC, now, BPF_RB_NO_WAKEUP);
+	/* Of one that is recorded the reader is woken: the new program may come with a
+	 * dynamic linker that nobody watches yet. */
+	if (!emit_program(bprm->interp, selected, bpf_ktime_get_ns(), selected ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP))
+		count_loss(LOSS_CONTROL, 1, 0);
 	return 0;
 }
 
-/* Fires for each thread; the process ends with its last one. */
+/* Fires for each thread; the process ends with its last one. Of two that end at once
+ * both may look like it: a reader takes the second word for nothing. */
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(exited, struct task_struct *task)
 {
 	__u32 tgid = task->tgid;
-	if (stopped || task->signal->live.counter > 0)
+	struct signal_struct *sig = task->signal;
+	if (stopped || sig->live.counter > 0)
 		return 0;
-	if (need)
-		bpf_map_delete_elem(&targets, &tgid);
-	if (!bpf_map_lookup_elem(&procs, &tgid))
+	bool known = !bpf_map_delete_elem(&procs, &tgid);
+	bool asked = need && !bpf_map_delete_elem(&targets, &tgid);
+	if (!known && !asked && !watch_all)
 		return 0;
-	bpf_map_delete_elem(&procs, &tgid);
-	emit_bare(EV_EXIT, bpf_ktime_get_ns(), BPF_RB_NO_WAKEUP);
+	struct ev_exit *e = bpf_ringbuf_reserve(&ring, sizeof(*e), 0);
+	if (!e) {
+		count_loss(LOSS_CONTROL, 1, 0);
+		return 0;
+	}
+	fill_hdr(&e->hdr, EV_EXIT, 0, bpf_ktime_get_ns());
+	e->start = BPF_CORE_READ(task, group_leader, start_boottime);
+	e->status = sig->flags & SIGNAL_GROUP_EXIT ? sig->group_exit_code : BPF_CORE_READ(task, group_leader, exit_code);
+	e->pad = 0;
+	bpf_ringbuf_submit(e, BPF_RB_NO_WAKEUP);
+	return 0;
+}
+
+/* Lists the processes there are, as struct ev_fork, to who reads the iterator. */
+SEC("iter/task")
+int list_processes(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task;
+	if (!task || task->pid != task->tgid)
+		return 0;
+	struct ev_fork e = {};
+	e.hdr.kind = EV_FORK;
+	e.hdr.tgid = e.hdr.tid = task->tgid;
+	fill_process(&e, task);
+	e.uid = BPF_CORE_READ(task, cred, uid.val);
+	bpf_seq_write(ctx->meta->seq, &e, sizeof(e));
 	return 0;
 }
 
@@ -134,8 +204,7 @@ int BPF_PROG(exited, struct task_struct *task)
 SEC("uprobe.multi")
 int files_mapped(struct pt_regs *ctx)
 {
-	struct task_state *t = bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), 0,
-						    BPF_LOCAL_STORAGE_GET_F_CREATE);
+	struct task_state *t = my_state();
 	if (t && traced(t))
 		emit_bare(EV_LOAD, bpf_ktime_get_ns(), BPF_RB_FORCE_WAKEUP); /* its first TLS call is milliseconds away */
 	return 0;

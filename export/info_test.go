@@ -38,7 +38,7 @@ func twoSections() *SessionInfo {
 // wantInfo has times from 1970: sections made by hand have no clock.
 const wantInfo = `a\x07.spl
     size         3.0MiB (3,145,728 bytes)
-    format       1.1, 2 sections, 400 chunks, index of 1, summary of 1, trailer of 1
+    format       1.0, 2 sections, 400 chunks, index of 1, summary of 1, trailer of 1
     damage       1 place
                  corrupt, 10 bytes from byte 77: the checksum of chunk 2 does not match
   section 1 at byte 0

@@ -67,8 +67,12 @@ func loadKernel(o Options, ringBytes int) (*kernel, error) {
 	if k.coll, err = ebpf.NewCollection(spec); err != nil {
 		return nil, kernelError("load BPF programs", err)
 	}
+	if err := k.chooseCgroups(o.Cgroups); err != nil {
+		k.Close()
+		return nil, err
+	}
 	for name, p := range spec.Programs {
-		if p.Type != ebpf.Tracing {
+		if p.Type != ebpf.Tracing || p.AttachType == ebpf.AttachTraceIter {
 			continue
 		}
 		l, err := link.AttachTracing(link.TracingOptions{Program: k.coll.Programs[name]})
@@ -109,7 +113,7 @@ func (k *kernel) choose(spec *ebpf.CollectionSpec) {
 	}
 }
 
-// configure sets the constants of maps.h.
+// configure sets the constants of maps.h, and the sizes of its maps.
 func (k *kernel) configure(spec *ebpf.CollectionSpec, o Options, ringBytes int) error {
 	var comms [8][16]uint8
 	if len(o.Comms) > len(comms) {
@@ -121,6 +125,11 @@ func (k *kernel) configure(spec *ebpf.CollectionSpec, o Options, ringBytes int) 
 		}
 		copy(comms[i][:], strings.ToLower(c))
 	}
+	var uids [16]uint32
+	if len(o.UIDs) > len(uids) {
+		return fmt.Errorf("%d users: at most %d can be filtered at once", len(o.UIDs), len(uids))
+	}
+	copy(uids[:], o.UIDs)
 	need := uint32(0)
 	if len(o.PIDs) > 0 {
 		need |= targetPID
@@ -128,20 +137,41 @@ func (k *kernel) configure(spec *ebpf.CollectionSpec, o Options, ringBytes int) 
 	if len(o.Parents)+len(o.Command) > 0 {
 		need |= targetTree
 	}
-	plain := uint32(0)
-	if !k.has[FeatureUserDynptr] {
-		plain = 1
-	}
 	spec.Maps["ring"].MaxEntries = uint32(ringBytes)
+	spec.Maps["conns"].MaxEntries = tableSize(o.MaxConns)
+	for _, name := range []string{"targets", "procs"} {
+		spec.Maps[name].MaxEntries = tableSize(o.MaxConns) / 2
+	}
 	for name, v := range map[string]any{
 		"self_tgid": uint32(os.Getpid()), "need": need, "n_comms": uint32(len(o.Comms)), "comms": comms,
-		"wake_bytes": uint64(ringBytes / 4), "snaplen": uint32(o.Snaplen), "plain_reserve": plain,
+		"n_uids": uint32(len(o.UIDs)), "uids": uids, "n_cgroups": uint32(len(o.Cgroups)), "keep_local": bit(o.Local),
+		"watch_all":  bit(watchAll(o)),
+		"wake_bytes": uint64(ringBytes / 4), "snaplen": uint32(o.Snaplen), "plain_reserve": bit(!k.has[FeatureUserDynptr]),
 	} {
 		if err := spec.Variables[name].Set(v); err != nil {
 			return fmt.Errorf("set BPF constant %s: %w", name, err)
 		}
 	}
 	return nil
+}
+
+func bit(v bool) uint32 {
+	if v {
+		return 1
+	}
+	return 0
+}
+
+// watchAll: who was whose child must be known of every process before it is known to
+// be of interest. Processes chosen by number are known from the start.
+func watchAll(o Options) bool { return o.AllProcesses || len(o.PIDs) == 0 }
+
+// tableSize is how many connections the kernel side can hold.
+func tableSize(n int) uint32 {
+	if n <= 0 {
+		n = defaultConns
+	}
+	return uint32(min(max(n, minConns), maxConns))
 }
 
 // kernelError sorts errors of the kernel into those that callers branch on.
@@ -293,58 +323,68 @@ func (k *kernel) watchLinker(path string) error {
 }
 
 // conn reads what the kernel side knows of a session object.
-func (k *kernel) conn(tgid uint32, ssl uint64) (bpf.SpliffConn, bool) {
+func (k *kernel) conn(key sslKey) (bpf.SpliffConn, bool) {
 	var c bpf.SpliffConn
-	err := k.coll.Maps["conns"].Lookup(bpf.SpliffConnKey{Ssl: ssl, Tgid: tgid}, &c)
+	err := k.coll.Maps["conns"].Lookup(key, &c)
 	return c, err == nil
 }
 
 // ended lists the connections that the kernel side could not say goodbye to.
 func (k *kernel) ended() map[sslKey]bpf.SpliffConn {
 	found := map[sslKey]bpf.SpliffConn{}
-	var key bpf.SpliffConnKey
+	var key sslKey
 	var c bpf.SpliffConn
 	for it := k.coll.Maps["conns"].Iterate(); it.Next(&key, &c); {
 		if c.Ended != 0 {
-			found[sslKey{key.Tgid, key.Ssl}] = c
+			found[key] = c
 		}
 	}
 	return found
 }
 
-// dead returns the entries of processes that do not exist any more. Sessions that
+// dead returns the entries of programs that do not run any more. Sessions that
 // never moved a byte are known to nobody else, and the table is finite.
-func (k *kernel) dead(exists func(pid uint32) bool) map[sslKey]uint64 {
-	lives := map[uint32]bool{}
+func (k *kernel) dead(lives func(pid uint32, start uint64) bool) map[sslKey]uint64 {
+	type process struct {
+		pid   uint32
+		start uint64
+	}
+	asked := map[process]bool{}
 	found := map[sslKey]uint64{}
-	var key bpf.SpliffConnKey
+	var key sslKey
 	var c bpf.SpliffConn
 	for it := k.coll.Maps["conns"].Iterate(); it.Next(&key, &c); {
-		alive, asked := lives[key.Tgid]
-		if !asked {
-			alive = exists(key.Tgid)
-			lives[key.Tgid] = alive
+		p := process{key.Tgid, key.Start}
+		alive, known := asked[p]
+		if !known {
+			alive = lives(p.pid, p.start)
+			asked[p] = alive
+		}
+		// What it runs now is known once it has made a call since its last exec.
+		var runs bpf.SpliffProgram
+		if alive && k.coll.Maps["procs"].Lookup(key.Tgid, &runs) == nil && runs.Start == key.Start {
+			alive = runs.Exec == key.Exec
 		}
 		if !alive {
-			found[sslKey{key.Tgid, key.Ssl}] = c.Id
+			found[key] = c.Id
 		}
 	}
 	return found
 }
 
-// forget removes a session object whose process is gone.
-func (k *kernel) forget(tgid uint32, ssl uint64) {
-	k.coll.Maps["conns"].Delete(bpf.SpliffConnKey{Ssl: ssl, Tgid: tgid})
-}
+// forget removes a session object whose program is gone.
+func (k *kernel) forget(key sslKey) { k.coll.Maps["conns"].Delete(key) }
 
 // totals adds up the counters of all CPUs, and the hits the kernel itself skipped.
 func (k *kernel) totals() (sum bpf.SpliffCounts, missed uint64) {
-	var per []bpf.SpliffCounts
-	if err := k.coll.Maps["totals"].Lookup(uint32(0), &per); err == nil {
+	if per, err := k.perCPU(); err == nil {
 		for _, c := range per {
 			sum.Events += c.Events
 			sum.Bytes += c.Bytes
 			sum.Unpaired += c.Unpaired
+			sum.LocalConns += c.LocalConns
+			sum.LocalEvents += c.LocalEvents
+			sum.LocalBytes += c.LocalBytes
 			for i := range c.LostEvents {
 				sum.LostEvents[i] += c.LostEvents[i]
 				sum.LostBytes[i] += c.LostBytes[i]
@@ -357,6 +397,12 @@ func (k *kernel) totals() (sum bpf.SpliffCounts, missed uint64) {
 		}
 	}
 	return sum, missed
+}
+
+// perCPU returns the counters of each processor.
+func (k *kernel) perCPU() (per []bpf.SpliffCounts, err error) {
+	err = k.coll.Maps["totals"].Lookup(uint32(0), &per)
+	return per, err
 }
 
 // stop makes every program return at once, in one moment: probes come off one

@@ -133,7 +133,10 @@ func (p procFS) descendants(root uint32) []uint32 {
 	return tree
 }
 
-type procStat struct{ ppid uint32 }
+type procStat struct {
+	ppid  uint32
+	start uint64 // after boot, in parts of a second: see userHz
+}
 
 // stat reads /proc/PID/stat. The name field may hold any byte, spaces and
 // parentheses included, so fields are counted from its last ')'.
@@ -151,14 +154,19 @@ func parseStat(b []byte) (procStat, error) {
 		return procStat{}, fmt.Errorf("parse stat: no name in %q", b)
 	}
 	fields := bytes.Fields(b[end+1:])
-	if len(fields) < 2 {
+	const ppidAt, startAt = 1, 19 // proc_pid_stat(5) counts from 1, and two fields are before the ')'
+	if len(fields) <= startAt {
 		return procStat{}, fmt.Errorf("parse stat: %d fields", len(fields))
 	}
-	ppid, err := strconv.ParseUint(string(fields[1]), 10, 32)
+	ppid, err := strconv.ParseUint(string(fields[ppidAt]), 10, 32)
 	if err != nil {
 		return procStat{}, fmt.Errorf("parse stat: %w", err)
 	}
-	return procStat{ppid: uint32(ppid)}, nil
+	start, err := strconv.ParseUint(string(fields[startAt]), 10, 64)
+	if err != nil {
+		return procStat{}, fmt.Errorf("parse stat: %w", err)
+	}
+	return procStat{ppid: uint32(ppid), start: start}, nil
 }
 
 // exe and cgroup describe a process that may be gone already: then they are "".

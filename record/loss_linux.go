@@ -3,6 +3,10 @@
 package record
 
 import (
+	"maps"
+	"slices"
+	"time"
+
 	"github.com/NoFear0411/spliff/bpf"
 	"github.com/NoFear0411/spliff/format"
 )
@@ -24,6 +28,9 @@ var lossCauses = [...]struct {
 	{bpf.SpliffLossLOSS_LENGTH, format.DropFault, false},
 }
 
+// sweepEvery is how long, at least, between two looks for what was lost.
+const sweepEvery = 2 * time.Second
+
 // reportLoss emits a DROP for every loss that no connection's stream offsets show.
 func (s *Session) reportLoss(now uint64) error {
 	sum, missed := s.k.totals()
@@ -35,13 +42,16 @@ func (s *Session) reportLoss(now uint64) error {
 		if err := s.t.dropGlobal(now, d); err != nil {
 			return err
 		}
-		if l.bit == bpf.SpliffLossLOSS_CONTROL {
-			if err := s.sweep(now); err != nil {
-				return err
-			}
-		}
+		s.unswept = s.unswept || l.bit == bpf.SpliffLossLOSS_CONTROL
 	}
 	s.told = sum
+	// Looking takes long, and while much is lost there is no time.
+	if s.unswept && time.Since(s.swept) >= sweepEvery {
+		s.unswept, s.swept = false, time.Now()
+		if err := s.sweep(now); err != nil {
+			return err
+		}
+	}
 	if missed > s.missed {
 		d := format.Drop{Cause: format.DropMissed, Events: missed - s.missed}
 		s.missed = missed
@@ -55,12 +65,11 @@ func (s *Session) sweep(now uint64) error {
 	if err := s.t.buried(now); err != nil {
 		return err
 	}
-	for pid := range s.t.procs {
-		if s.t.proc.exists(pid) {
-			continue
-		}
-		if err := s.t.gone(&bpf.SpliffEvHdr{Tgid: pid, Time: now}, format.EndExit); err != nil {
-			return err
+	for _, pid := range slices.Sorted(maps.Keys(s.t.procs.by)) {
+		if p := s.t.procs.by[pid]; !s.libs.proc.lives(p.pid, p.start) {
+			if err := s.t.lost(p, &bpf.SpliffEvHdr{Time: now}); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -91,6 +100,9 @@ func (s *Session) Stats() Stats {
 	if missed > 0 {
 		st.Causes[format.DropMissed] = missed
 		st.LostEvents += missed
+	}
+	if !s.o.Local {
+		st.LocalConns, st.LocalEvents, st.LocalBytes = sum.LocalConns, sum.LocalEvents, sum.LocalBytes
 	}
 	return st
 }

@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -20,9 +21,15 @@ import (
 )
 
 const (
-	defaultRing = 64 << 20
+	defaultRing = 32 << 20
 	minRing     = 1 << 16
 	maxRing     = 1 << 30
+
+	defaultConns = 1 << 16 // entries of the kernel side's tables
+	minConns     = 1 << 6
+	maxConns     = 1 << 24
+
+	maxCgroups = 16 // CGROUPS_MAX of bpf/event.h
 
 	liveWait = 20  // milliseconds between drains when someone watches
 	fileWait = 500 // and when nobody does: fewer, larger drains cost the recorded programs less
@@ -52,6 +59,8 @@ type Session struct {
 	looked  time.Time        // when the processes were last looked for
 	told    bpf.SpliffCounts // losses already in the session
 	missed  uint64
+	swept   time.Time // when lost words were last made good
+	unswept bool      // there may be some
 }
 
 // Open loads the kernel side, puts probes on every TLS library it finds and starts
@@ -75,6 +84,7 @@ func Open(ctx context.Context, o Options) (*Session, error) {
 }
 
 func (s *Session) open() (err error) {
+	s.info = sessionInfo(s.o)
 	size := ringSize(s.o.RingBytes)
 	proc := procFS("/proc")
 	pids := append([]uint32(nil), s.o.PIDs...)
@@ -86,7 +96,20 @@ func (s *Session) open() (err error) {
 			return fmt.Errorf("%w: %d", ErrNoProcess, p)
 		}
 	}
+	mounts, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return fmt.Errorf("find cgroups: %w", err)
+	}
+	groups := findCgroupFS(mounts)
+	if s.o, err = resolveCgroups(s.o, groups); err != nil {
+		return err
+	}
 	if s.k, err = loadKernel(s.o, size); err != nil {
+		return err
+	}
+	// From here on every birth is in the ring, or in the list, or in both.
+	procs := newProcesses(proc, groups)
+	if err := procs.load(s.k); err != nil {
 		return err
 	}
 	if err := s.nameTargets(proc); err != nil {
@@ -99,8 +122,8 @@ func (s *Session) open() (err error) {
 	if s.ring, err = newRing(s.k.coll.Maps["ring"].FD(), size); err != nil {
 		return err
 	}
-	s.info = sessionInfo(s.o)
-	s.t = newTranslator(s.k, proc, bootAhead())
+	s.t = newTranslator(s.k, procs, bootAhead())
+	s.t.all = s.o.AllProcesses
 	s.t.loaded = s.rescan
 	if len(s.o.Command) > 0 {
 		if s.child, err = startChild(s.k, s.o, s.ring.interrupt); err != nil {
@@ -187,7 +210,7 @@ func filterWords(o Options) string {
 			kinds = append(kinds, strings.Join(words, " or "))
 		}
 	}
-	var pids, trees, comms []string
+	var pids, trees, comms, users, groups []string
 	for _, p := range o.PIDs {
 		pids = append(pids, fmt.Sprintf("pid %d", p))
 	}
@@ -203,6 +226,22 @@ func filterWords(o Options) string {
 	add(pids)
 	add(trees)
 	add(comms)
+	for _, u := range o.UIDs {
+		users = append(users, fmt.Sprintf("uid %d", u))
+	}
+	for _, c := range o.Cgroups {
+		groups = append(groups, "cgroup "+c)
+	}
+	for _, c := range o.Containers {
+		groups = append(groups, "container "+c)
+	}
+	add(users)
+	add(groups)
+	var libs []string
+	for _, l := range o.Libraries {
+		libs = append(libs, "library "+l)
+	}
+	add(libs)
 	return strings.Join(kinds, " and ")
 }
 
@@ -261,10 +300,10 @@ func (s *Session) scan(ctx context.Context, pid uint32) {
 // reap deletes the entries of processes that were dead a round ago too: by then
 // their last events have been drained.
 func (s *Session) reap(before map[sslKey]uint64) map[sslKey]uint64 {
-	now := s.k.dead(s.libs.proc.exists)
+	now := s.k.dead(s.libs.proc.lives)
 	for key, id := range now {
 		if before[key] == id {
-			s.k.forget(key.tgid, key.ssl)
+			s.k.forget(key)
 		}
 	}
 	return now
@@ -327,6 +366,26 @@ func (s *Session) begin() error {
 	for _, t := range s.Targets() {
 		if err := s.probed(t); err != nil {
 			return err
+		}
+	}
+	return s.introduce()
+}
+
+// introduce tells who of those that live already is selected.
+func (s *Session) introduce() error {
+	if !s.o.selects() && !s.o.AllProcesses {
+		return nil
+	}
+	for _, pid := range slices.Sorted(maps.Keys(s.t.procs.by)) {
+		p := s.t.procs.by[pid]
+		bits, err := s.k.named(pid)
+		if err != nil {
+			return err
+		}
+		if s.o.AllProcesses || s.o.selected(p, bits, s.t.procs) {
+			if err := s.t.tell(s.now(), p, format.OriginFound); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -3,13 +3,11 @@
 package record
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/binary"
 	"maps"
 	"net/netip"
 	"slices"
-	"strings"
 	"sync/atomic"
 	"unsafe"
 
@@ -20,8 +18,8 @@ import (
 // kernelState is what the translator asks of the kernel side beyond its samples.
 // It is a seam: tests feed samples without a kernel.
 type kernelState interface {
-	conn(tgid uint32, ssl uint64) (bpf.SpliffConn, bool)
-	forget(tgid uint32, ssl uint64)
+	conn(key sslKey) (bpf.SpliffConn, bool)
+	forget(key sslKey)
 	// ended lists the connections that ended while the ring had no room to say so.
 	ended() map[sslKey]bpf.SpliffConn
 }
@@ -30,14 +28,20 @@ type kernelState interface {
 type tracked struct {
 	id    uint32 // in the session
 	seq   uint64 // of the kernel side
+	key   sslKey // Ssl is 0 while its announcement has not come
 	info  format.Conn
 	probe uint8
 	next  [2]uint64 // stream offset after the last byte that reached us, by direction
 }
 
-type sslKey struct {
-	tgid uint32
-	ssl  uint64
+// sslKey names a session object for ever: numbers and addresses are used again, but
+// not by the same program of the same process.
+type sslKey = bpf.SpliffConnKey
+
+// object names what generations are counted of: an address in a process.
+type object struct {
+	pid uint32
+	ssl uint64
 }
 
 // translator turns samples of the ring into events: it numbers them, names
@@ -46,15 +50,16 @@ type sslKey struct {
 type translator struct {
 	sink   Sink
 	kernel kernelState
-	proc   procFS
 	toMono int64 // to add to CLOCK_BOOTTIME
 
 	seq    uint64
 	lastID uint32
 	conns  map[uint64]*tracked // by the kernel side's number
 	at     map[sslKey]*tracked
-	gen    map[sslKey]uint32
-	procs  map[uint32]bool
+	of     map[uint32]map[*tracked]bool // of each process
+	gen    map[object]uint32
+	procs  *processes
+	all    bool             // the life of every process is told
 	loaded func(pid uint32) // told of newly mapped files
 
 	dropped              uint64        // bytes named by DROP events
@@ -65,10 +70,10 @@ type translator struct {
 	buf []byte
 }
 
-func newTranslator(k kernelState, proc procFS, bootAhead int64) *translator {
+func newTranslator(k kernelState, procs *processes, bootAhead int64) *translator {
 	return &translator{
-		kernel: k, proc: proc, toMono: -bootAhead,
-		conns: map[uint64]*tracked{}, at: map[sslKey]*tracked{}, gen: map[sslKey]uint32{}, procs: map[uint32]bool{},
+		kernel: k, procs: procs, toMono: -bootAhead,
+		conns: map[uint64]*tracked{}, at: map[sslKey]*tracked{}, of: map[uint32]map[*tracked]bool{}, gen: map[object]uint32{},
 		loaded: func(uint32) {},
 	}
 }
@@ -112,12 +117,16 @@ func (t *translator) sample(b []byte) error {
 		}
 	case bpf.SpliffEvKindEV_PROC:
 		if e, ok := as[bpf.SpliffEvProc](b); ok {
-			return t.process(e)
+			return t.program(e)
+		}
+	case bpf.SpliffEvKindEV_FORK:
+		if e, ok := as[bpf.SpliffEvFork](b); ok {
+			return t.fork(e)
 		}
 	case bpf.SpliffEvKindEV_EXIT:
-		return t.gone(h, format.EndExit)
-	case bpf.SpliffEvKindEV_EXEC:
-		return t.gone(h, format.EndExec)
+		if e, ok := as[bpf.SpliffEvExit](b); ok {
+			return t.exit(e)
+		}
 	case bpf.SpliffEvKindEV_LOAD:
 		t.loaded(h.Tgid)
 	}
@@ -181,7 +190,11 @@ func (t *translator) known(h *bpf.SpliffEvHdr) (*tracked, error) {
 	if c := t.conns[h.Conn]; c != nil {
 		return c, nil
 	}
-	c := t.track(h.Conn, format.Conn{PID: h.Tgid, MidStream: true})
+	info := format.Conn{PID: h.Tgid, MidStream: true}
+	if p := t.procs.by[h.Tgid]; p != nil {
+		info.Start = monotonic(p.start, t.toMono)
+	}
+	c := t.track(h.Conn, info)
 	return c, t.announce(h, c)
 }
 
@@ -189,6 +202,10 @@ func (t *translator) track(seq uint64, info format.Conn) *tracked {
 	t.lastID++
 	c := &tracked{id: t.lastID, seq: seq, info: info}
 	t.conns[seq] = c
+	if t.of[info.PID] == nil {
+		t.of[info.PID] = map[*tracked]bool{}
+	}
+	t.of[info.PID][c] = true
 	t.total.Add(1)
 	return c
 }
@@ -199,7 +216,7 @@ func (t *translator) announce(h *bpf.SpliffEvHdr, c *tracked) error {
 }
 
 func (t *translator) conn(e *bpf.SpliffEvConn) error {
-	key := sslKey{e.Hdr.Tgid, e.Ssl}
+	key := e.Key
 	c := t.conns[e.Hdr.Conn]
 	if c == nil {
 		// A session still at this address ended without our hearing of it.
@@ -209,16 +226,17 @@ func (t *translator) conn(e *bpf.SpliffEvConn) error {
 				return err
 			}
 		}
-		c = t.track(e.Hdr.Conn, format.Conn{})
+		c = t.track(e.Hdr.Conn, format.Conn{PID: e.Hdr.Tgid})
 	}
 	if t.at[key] != c {
-		t.at[key] = c
-		c.info.Generation = t.gen[key]
-		t.gen[key]++
+		t.at[key], c.key = c, key
+		of := object{key.Tgid, key.Ssl}
+		c.info.Generation = t.gen[of]
+		t.gen[of]++
 	}
 	c.probe = e.Probe
 	info := &c.info
-	info.PID, info.SSL, info.Cookie, info.Conflicts = e.Hdr.Tgid, e.Ssl, e.Cookie, e.Conflicts
+	info.SSL, info.Cookie, info.Conflicts, info.Start = key.Ssl, e.Cookie, e.Conflicts, monotonic(key.Start, t.toMono)
 	info.Role, info.MidStream = format.Role(e.Role), e.Mid != 0
 	info.ALPN = string(e.Alpn[:min(int(e.AlpnLen), len(e.Alpn))])
 	info.Local = address(e.Tuple.Family, e.Tuple.Laddr, e.Tuple.Lport)
@@ -257,7 +275,7 @@ func (t *translator) end(e *bpf.SpliffEvEnd) error {
 		}
 	}
 	return t.finish(&e.Hdr, c, format.ConnEnd{Reason: format.EndReason(e.Reason), Shutdown: e.Shutdown != 0,
-		Written: e.Off[0], Read: e.Off[1], Lost: e.Lost}, e.Cause)
+		Written: e.Off[0], Read: e.Off[1], Lost: lostBytes(e.Lost), Causes: lostBy(e.Lost)}, e.Cause)
 }
 
 // finish ends a connection, naming first what never arrived of it and, by cause,
@@ -269,8 +287,13 @@ func (t *translator) finish(h *bpf.SpliffEvHdr, c *tracked, end format.ConnEnd, 
 	t.buf = end.AppendTo(t.buf[:0])
 	err := t.emit(format.TypeConnEnd, h, c, t.buf)
 	delete(t.conns, c.seq)
-	if key := (sslKey{c.info.PID, c.info.SSL}); t.at[key] == c {
-		delete(t.at, key)
+	if of := t.of[c.info.PID]; of != nil {
+		if delete(of, c); len(of) == 0 {
+			delete(t.of, c.info.PID)
+		}
+	}
+	if t.at[c.key] == c {
+		delete(t.at, c.key)
 	}
 	return err
 }
@@ -287,52 +310,9 @@ func (t *translator) trailing(h *bpf.SpliffEvHdr, c *tracked, offs [2]uint64, ca
 	return nil
 }
 
-func (t *translator) process(e *bpf.SpliffEvProc) error {
-	p := format.Proc{PID: e.Hdr.Tgid, PPID: e.Ppid, UID: e.Uid, Comm: commString(e.Comm[:])}
-	if mono := int64(e.Start) + t.toMono; e.Start > 0 && mono > 0 {
-		p.Start = uint64(mono)
-	}
-	if args := e.Args[:min(int(e.ArgsLen), len(e.Args))]; len(args) > 0 {
-		p.Args = strings.Split(string(bytes.TrimRight(args, "\x00")), "\x00")
-	}
-	p.Exe, p.Cgroup = t.proc.exe(p.PID), t.proc.cgroup(p.PID)
-	if !t.procs[p.PID] {
-		t.procs[p.PID] = true
-		t.nprocs.Add(1)
-	}
-	t.buf = p.AppendTo(t.buf[:0])
-	return t.emit(format.TypeProc, &e.Hdr, nil, t.buf)
-}
-
-// gone ends every connection of a process that exited or runs another program now.
-func (t *translator) gone(h *bpf.SpliffEvHdr, why format.EndReason) error {
-	for _, c := range t.open() {
-		if c.info.PID != h.Tgid {
-			continue
-		}
-		end := format.ConnEnd{Reason: why, Written: c.next[0], Read: c.next[1]}
-		var cause [2]uint8
-		if k, ok := t.kernel.conn(c.info.PID, c.info.SSL); ok && k.Id == c.seq {
-			end, cause = endOf(k, why), k.Cause
-			t.kernel.forget(c.info.PID, c.info.SSL)
-		}
-		if err := t.finish(h, c, end, cause); err != nil {
-			return err
-		}
-	}
-	maps.DeleteFunc(t.gen, func(k sslKey, _ uint32) bool { return k.tgid == h.Tgid })
-	if why == format.EndExec {
-		return nil
-	}
-	delete(t.procs, h.Tgid)
-	p := format.ProcEnd{PID: h.Tgid}
-	t.buf = p.AppendTo(t.buf[:0])
-	return t.emit(format.TypeProcEnd, h, nil, t.buf)
-}
-
 // endOf is how the kernel side's count of a connection reads at its end.
 func endOf(k bpf.SpliffConn, why format.EndReason) format.ConnEnd {
-	return format.ConnEnd{Reason: why, Shutdown: k.Shutdown != 0, Written: k.Off[0], Read: k.Off[1], Lost: k.Lost}
+	return format.ConnEnd{Reason: why, Shutdown: k.Shutdown != 0, Written: k.Off[0], Read: k.Off[1], Lost: lostBytes(k.Lost), Causes: lostBy(k.Lost)}
 }
 
 // buried finishes connections whose end found no room in the ring. One that was
@@ -341,7 +321,7 @@ func (t *translator) buried(now uint64) error {
 	ended := t.kernel.ended()
 	for _, key := range slices.SortedFunc(maps.Keys(ended), func(a, b sslKey) int { return cmp.Compare(ended[a].Id, ended[b].Id) }) {
 		k := ended[key]
-		h := &bpf.SpliffEvHdr{Tgid: key.tgid, Conn: k.Id, Time: now}
+		h := &bpf.SpliffEvHdr{Tgid: key.Tgid, Conn: k.Id, Time: now}
 		c, err := t.known(h)
 		if err != nil {
 			return err
@@ -349,21 +329,21 @@ func (t *translator) buried(now uint64) error {
 		if err := t.finish(h, c, endOf(k, format.EndReason(k.Ended)), k.Cause); err != nil {
 			return err
 		}
-		t.kernel.forget(key.tgid, key.ssl)
+		t.kernel.forget(key)
 	}
 	return nil
 }
 
 // open returns the open connections, oldest first: whatever is said of all of them
 // is said in the same order every time.
-func (t *translator) open() []*tracked {
-	return slices.SortedFunc(maps.Values(t.conns), func(a, b *tracked) int { return cmp.Compare(a.id, b.id) })
-}
+func (t *translator) open() []*tracked { return slices.SortedFunc(maps.Values(t.conns), byID) }
+
+func byID(a, b *tracked) int { return cmp.Compare(a.id, b.id) }
 
 // settle names what is missing at the end of connections that are still open.
 func (t *translator) settle(now uint64) error {
 	for _, c := range t.open() {
-		if k, ok := t.kernel.conn(c.info.PID, c.info.SSL); ok && k.Id == c.seq {
+		if k, ok := t.kernel.conn(c.key); ok && k.Id == c.seq {
 			if err := t.trailing(&bpf.SpliffEvHdr{Time: now}, c, k.Off, k.Cause); err != nil {
 				return err
 			}

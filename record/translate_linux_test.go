@@ -33,8 +33,11 @@ func dataSample(conn uint64, dir uint8, off uint64, payload string, lost uint8) 
 	return sampleOf(bpf.SpliffEvData{Hdr: h, Off: off, Dur: 7, Lost: lost}, payload)
 }
 
+// testKey is the key of a session object of process 100, started at 900.
+func testKey(ssl uint64) sslKey { return sslKey{Ssl: ssl, Start: 900, Tgid: 100} }
+
 func connSample(conn, ssl uint64) []byte {
-	e := bpf.SpliffEvConn{Hdr: hdr(bpf.SpliffEvKindEV_CONN, conn), Ssl: ssl, Cookie: 9, Role: 2, Probe: 3, AlpnLen: 2}
+	e := bpf.SpliffEvConn{Hdr: hdr(bpf.SpliffEvKindEV_CONN, conn), Key: testKey(ssl), Cookie: 9, Role: 2, Probe: 3, AlpnLen: 2}
 	copy(e.Alpn[:], "h2")
 	e.Tuple = bpf.SpliffTuple{Laddr: [16]uint8{127, 0, 0, 1}, Raddr: [16]uint8{10, 0, 0, 9}, Lport: 443, Rport: 0x3412, Family: 2}
 	return sampleOf(e, "")
@@ -50,8 +53,8 @@ func bareSample(kind bpf.SpliffEvKind) []byte { return sampleOf(hdr(kind, 0), ""
 // noKernel answers as a kernel that knows the given sessions.
 type noKernel map[sslKey]bpf.SpliffConn
 
-func (k noKernel) conn(tgid uint32, ssl uint64) (bpf.SpliffConn, bool) {
-	c, ok := k[sslKey{tgid, ssl}]
+func (k noKernel) conn(key sslKey) (bpf.SpliffConn, bool) {
+	c, ok := k[key]
 	return c, ok
 }
 func (k noKernel) ended() map[sslKey]bpf.SpliffConn {
@@ -63,7 +66,7 @@ func (k noKernel) ended() map[sslKey]bpf.SpliffConn {
 	}
 	return ended
 }
-func (k noKernel) forget(tgid uint32, ssl uint64) { delete(k, sslKey{tgid, ssl}) }
+func (k noKernel) forget(key sslKey) { delete(k, key) }
 
 // lines is a sink that writes each event as one line.
 type lines struct {
@@ -121,10 +124,27 @@ func (l *lines) Event(e *format.Event) error {
 }
 
 func procSample() []byte {
-	p := bpf.SpliffEvProc{Hdr: hdr(bpf.SpliffEvKindEV_PROC, 0), Start: 900, ArgsLen: 7}
-	copy(p.Comm[:], "nginx")
+	p := bpf.SpliffEvProc{ArgsLen: 7}
+	p.Id.Hdr, p.Id.Start, p.Id.Selected = hdr(bpf.SpliffEvKindEV_PROC, 0), 900, 1
+	copy(p.Id.Comm[:], "nginx")
 	copy(p.Args[:], "a\x00b c\x00\x00")
 	return sampleOf(p, "")
+}
+
+// execSample says that process 100 runs another program.
+func execSample(name string) []byte {
+	p := bpf.SpliffEvProc{Exec: 1}
+	p.Id.Hdr, p.Id.Start, p.Id.Exec = hdr(bpf.SpliffEvKindEV_PROC, 0), 900, 1
+	copy(p.Id.Comm[:], name)
+	return sampleOf(p, "")
+}
+
+func exitSample(start uint64) []byte {
+	return sampleOf(bpf.SpliffEvExit{Hdr: hdr(bpf.SpliffEvKindEV_EXIT, 0), Start: start, Status: 256}, "")
+}
+
+func newTestTranslator(t *testing.T, k kernelState, bootAhead int64) *translator {
+	return newTranslator(k, newProcesses(procFS(t.TempDir()), ""), bootAhead)
 }
 
 func TestTranslate(t *testing.T) {
@@ -183,8 +203,8 @@ func TestTranslate(t *testing.T) {
 			`conn 1 ssl a0 gen 0 mid false
 			handshake 1 false 0
 			end 1 reason 1 0/0`},
-		{"process exits with open connections", noKernel{{100, 0xa0}: {Id: 11, Off: [2]uint64{9, 0}, Cause: [2]uint8{ring, 0}}, {100, 0xb0}: {Id: 99}},
-			[][]byte{procSample(), connSample(11, 0xa0), connSample(12, 0xb0), dataSample(11, 0, 0, "abc", 0), bareSample(bpf.SpliffEvKindEV_EXIT)},
+		{"process exits with open connections", noKernel{testKey(0xa0): {Id: 11, Off: [2]uint64{9, 0}, Cause: [2]uint8{ring, 0}}, testKey(0xb0): {Id: 99}},
+			[][]byte{procSample(), connSample(11, 0xa0), connSample(12, 0xb0), dataSample(11, 0, 0, "abc", 0), exitSample(800), exitSample(900), exitSample(900)},
 			`proc 100 nginx ["a" "b c"] start 400
 			conn 1 ssl a0 gen 0 mid false
 			conn 2 ssl b0 gen 0 mid false
@@ -194,9 +214,11 @@ func TestTranslate(t *testing.T) {
 			end 2 reason 2 0/0
 			exit`},
 		{"exec ends connections, not the process", nil,
-			[][]byte{connSample(11, 0xa0), bareSample(bpf.SpliffEvKindEV_EXEC)},
-			`conn 1 ssl a0 gen 0 mid false
-			end 1 reason 3 0/0`},
+			[][]byte{procSample(), connSample(11, 0xa0), execSample("curl")},
+			`proc 100 nginx ["a" "b c"] start 400
+			conn 1 ssl a0 gen 0 mid false
+			end 1 reason 3 0/0
+			proc 100 curl ["a" "b c"] start 400`},
 		{"samples cut short are left out", nil,
 			[][]byte{connSample(11, 0xa0)[:40], dataSample(11, 0, 0, "abc", 0)[:50], {1, 2, 3}, bareSample(77)},
 			``},
@@ -204,7 +226,7 @@ func TestTranslate(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			l := &lines{t: t}
-			tr := newTranslator(tt.kernel, procFS(t.TempDir()), 500)
+			tr := newTestTranslator(t, tt.kernel, 500)
 			tr.sink = l
 			for _, s := range tt.samples {
 				if err := tr.sample(s); err != nil {
@@ -226,7 +248,7 @@ func TestTranslate(t *testing.T) {
 
 func TestConnAddresses(t *testing.T) {
 	var got format.Conn
-	tr := newTranslator(noKernel{}, procFS(t.TempDir()), 0)
+	tr := newTestTranslator(t, noKernel{}, 0)
 	tr.sink = sinkFunc(func(e *format.Event) error {
 		var err error
 		got, err = format.ParseConn(e.Payload)
@@ -235,7 +257,7 @@ func TestConnAddresses(t *testing.T) {
 	if err := tr.sample(connSample(1, 0xa0)); err != nil {
 		t.Fatal(err)
 	}
-	want := format.Conn{PID: 100, SSL: 0xa0, Cookie: 9, Role: format.RoleServer, ALPN: "h2",
+	want := format.Conn{PID: 100, SSL: 0xa0, Start: 900, Cookie: 9, Role: format.RoleServer, ALPN: "h2",
 		Local: netip.MustParseAddrPort("127.0.0.1:443"), Remote: netip.MustParseAddrPort("10.0.0.9:4660")}
 	if d := cmp.Diff(want, got, cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b })); d != "" {
 		t.Error(d)
@@ -252,7 +274,7 @@ func TestConnAddresses(t *testing.T) {
 // at the end are named too.
 func TestSettle(t *testing.T) {
 	l := &lines{t: t}
-	tr := newTranslator(noKernel{{100, 0xa0}: {Id: 11, Off: [2]uint64{4, 0}, Cause: [2]uint8{1, 0}}}, procFS(t.TempDir()), 0)
+	tr := newTestTranslator(t, noKernel{testKey(0xa0): {Id: 11, Off: [2]uint64{4, 0}, Cause: [2]uint8{1, 0}}}, 0)
 	tr.sink = l
 	for _, s := range [][]byte{connSample(11, 0xa0), dataSample(11, 0, 0, "abc", 0)} {
 		if err := tr.sample(s); err != nil {
@@ -272,12 +294,12 @@ func TestSettle(t *testing.T) {
 func TestBuried(t *testing.T) {
 	ring := [2]uint8{1 << bpf.SpliffLossLOSS_RING, 1 << bpf.SpliffLossLOSS_RING}
 	kernel := noKernel{
-		{100, 0xa0}: {Id: 11, Off: [2]uint64{4, 0}, Cause: ring, Ended: 1},
-		{100, 0xb0}: {Id: 12, Off: [2]uint64{0, 6}, Cause: ring, Ended: 4},
-		{100, 0xc0}: {Id: 13, Off: [2]uint64{9, 9}},
+		testKey(0xa0): {Id: 11, Off: [2]uint64{4, 0}, Cause: ring, Ended: 1},
+		testKey(0xb0): {Id: 12, Off: [2]uint64{0, 6}, Cause: ring, Ended: 4},
+		testKey(0xc0): {Id: 13, Off: [2]uint64{9, 9}},
 	}
 	l := &lines{t: t}
-	tr := newTranslator(kernel, procFS(t.TempDir()), 0)
+	tr := newTestTranslator(t, kernel, 0)
 	tr.sink = l
 	for _, s := range [][]byte{connSample(11, 0xa0), dataSample(11, 0, 0, "abc", 0)} {
 		if err := tr.sample(s); err != nil {
@@ -311,7 +333,7 @@ func FuzzTranslate(f *testing.F) {
 	f.Add(connSample(1, 1), dataSample(1, 0, 0, "abc", 0))
 	f.Add(procSample(), endSample(1, 5, 5, 1))
 	f.Fuzz(func(t *testing.T, a, b []byte) {
-		tr := newTranslator(noKernel{}, procFS("/nonexistent"), 0)
+		tr := newTranslator(noKernel{}, newProcesses("/nonexistent", ""), 0)
 		seq := uint64(0)
 		tr.sink = sinkFunc(func(e *format.Event) error {
 			if e.Seq != seq {

@@ -69,7 +69,7 @@ func TestLines(t *testing.T) {
 		{"proc 1.1", format.Event{Type: format.TypeProc, Payload: encoded(format.Proc{PID: 3, Origin: format.OriginExec, CgroupID: 4, ArgsCut: true, Context: true,
 			Ancestors: []format.Ancestor{{PID: 2, Start: 1 << 60, Comm: "a b"}, {PID: 1}}})},
 			`{"seq":0,"type":"proc","payload":{"pid":3,"ancestor":["2 1152921504606846976 a b","1 0 "],"origin":"exec","cgroup_id":4,"args_cut":true,"context":true}}`},
-		{"conn end 1.1", format.Event{Type: format.TypeConnEnd, Payload: encoded(format.ConnEnd{Causes: [2]format.LostBytes{{1, 2, 3}, {4, 5, 6}}})},
+		{"conn end 1.1", format.Event{Type: format.TypeConnEnd, Payload: encoded(format.ConnEnd{Causes: [2]format.LostBytes{{RingFull: 1, Fault: 2, Snaplen: 3}, {RingFull: 4, Fault: 5, Snaplen: 6}}})},
 			`{"seq":0,"type":"conn_end","payload":{"ring_full_written":1,"fault_written":2,"snaplen_written":3,"ring_full_read":4,"fault_read":5,"snaplen_read":6}}`},
 		{"end 1.1", format.Event{Type: format.TypeEnd, Payload: encoded(format.End{Causes: []format.CauseCount{{Cause: 1, Count: format.Count{Events: 2, Bytes: 1 << 60}}, {}},
 			CPUs: []format.CPUCount{{CPU: 1, Sent: format.Count{Events: 2, Bytes: 3}, Lost: format.Count{Events: 4, Bytes: 5}}}, Conns: 1, Local: format.Count{Events: 2, Bytes: 3}})},
