@@ -1,6 +1,7 @@
 package export
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"maps"
@@ -52,8 +53,11 @@ func (d *info) processes(sum *format.Summary) {
 	d.label("processes")
 	s.grouped(sum.Procs)
 	show := sum.Known
-	if !d.o.Verbose && len(show) > infoNames {
-		show = show[:infoNames]
+	if !d.o.Verbose {
+		// Ancestors are there to be asked for, and come first in the session.
+		show = slices.Clone(show)
+		slices.SortStableFunc(show, func(a, b format.Proc) int { return cmp.Compare(b2i(a.Context), b2i(b.Context)) })
+		show = show[:min(len(show), infoNames)]
 	}
 	sep := literal(": ")
 	for i := range show {
@@ -83,6 +87,13 @@ func (d *info) processes(sum *format.Summary) {
 		s.own(" more")
 	}
 	s.own("\n")
+}
+
+func b2i(v bool) int {
+	if v {
+		return 1
+	}
+	return 0
 }
 
 func (d *info) process(p *format.Proc) {
@@ -147,6 +158,7 @@ func (d *info) lost(sum *format.Summary) {
 		return
 	default:
 		s.own("nothing\n")
+		d.generated(sum)
 		return
 	}
 	s.style(yellow, func() { d.sum(sum.Lost) })
@@ -158,6 +170,52 @@ func (d *info) lost(sum *format.Summary) {
 		d.sum(c)
 		s.own("\n")
 	}
+	d.generated(sum)
+}
+
+// generated tells what the probes made, which is what is there and what was lost, and
+// what they left alone on purpose.
+func (d *info) generated(sum *format.Summary) {
+	s, end := &d.s, sum.End
+	if end == nil {
+		return
+	}
+	if len(end.CPUs) > 0 {
+		d.label("generated")
+		all := end.Generated()
+		s.counted(all.Events, "event")
+		s.own(", ")
+		s.counted(all.Bytes, "byte")
+		s.own(" by probes on ")
+		s.counted(uint64(len(end.CPUs)), "processor")
+		s.own("\n")
+	}
+	for _, c := range end.CPUs {
+		if !d.o.Verbose {
+			break
+		}
+		d.label("")
+		s.own("processor ")
+		s.number(c.CPU)
+		s.own(": ")
+		d.count(c.Sent)
+		s.own(", and lost ")
+		d.count(c.Lost)
+		s.own("\n")
+	}
+	if end.Conns > 0 {
+		d.label("left out")
+		s.counted(end.Conns, "connection")
+		s.own(" over sockets that are no network's: ")
+		d.count(end.Local)
+		s.own("\n")
+	}
+}
+
+func (d *info) count(c format.Count) {
+	d.s.counted(c.Events, "event")
+	d.s.own(" with ")
+	d.s.counted(c.Bytes, "byte")
 }
 
 // sum writes how much was lost, as far as that is known.

@@ -110,6 +110,26 @@ type jsonClosed struct {
 	Events uint64 `json:"events"`
 	Bytes  uint64 `json:"bytes"`
 	Next   uint32 `json:"next,omitempty"`
+	// What the probes made: recorded and lost.
+	Generated *jsonCount `json:"generated,omitempty"`
+	CPUs      []jsonCPU  `json:"processors,omitempty"`
+	Local     *jsonLocal `json:"left_out_local,omitempty"`
+}
+
+type jsonCount struct {
+	Events uint64 `json:"events"`
+	Bytes  uint64 `json:"bytes"`
+}
+
+type jsonCPU struct {
+	CPU  uint64    `json:"processor"`
+	Sent jsonCount `json:"recorded"`
+	Lost jsonCount `json:"lost"`
+}
+
+type jsonLocal struct {
+	Conns uint64 `json:"connections"`
+	jsonCount
 }
 
 // InfoJSON describes a session file as one line of JSON.
@@ -188,7 +208,17 @@ func jsonSummaryOf(s *format.Section) *jsonSummary {
 		j.Causes = append(j.Causes, jsonLostOf(d))
 	}
 	if e := v.End; e != nil {
-		j.Closed = &jsonClosed{wild(e.Reason), e.Events, e.Bytes, e.Next}
+		j.Closed = &jsonClosed{Reason: wild(e.Reason), Events: e.Events, Bytes: e.Bytes, Next: e.Next}
+		for _, c := range e.CPUs {
+			j.Closed.CPUs = append(j.Closed.CPUs, jsonCPU{c.CPU, jsonCount(c.Sent), jsonCount(c.Lost)})
+		}
+		if len(e.CPUs) > 0 {
+			all := jsonCount(e.Generated())
+			j.Closed.Generated = &all
+		}
+		if e.Conns > 0 {
+			j.Closed.Local = &jsonLocal{e.Conns, jsonCount(e.Local)}
+		}
 	}
 	return j
 }

@@ -79,3 +79,13 @@ func ParseEnd(p []byte) (End, error) {
 
 // same reports whether two say the same.
 func (v *End) same(w *End) bool { return bytes.Equal(v.AppendTo(nil), w.AppendTo(nil)) }
+
+// Generated is what the probes made, recorded or lost, as far as a processor is known
+// for it.
+func (v *End) Generated() (sum Count) {
+	for _, c := range v.CPUs {
+		sum.Events = addSat(addSat(sum.Events, c.Sent.Events), c.Lost.Events)
+		sum.Bytes = addSat(addSat(sum.Bytes, c.Sent.Bytes), c.Lost.Bytes)
+	}
+	return sum
+}

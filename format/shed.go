@@ -60,7 +60,9 @@ func (w *Writer) squeeze(ev *Event, jump bool) bool {
 func (w *Writer) drop(ev *Event) {
 	n := uint64(len(ev.Payload))
 	w.shedEvents.Add(1)
-	if ev.Type != TypeData {
+	if ev.Type == TypeData {
+		w.shedData.Add(1)
+	} else {
 		// What it defines is repeated where it is needed.
 		w.learnAt(ev, 0)
 		n = 0
@@ -119,6 +121,10 @@ func (w *Writer) tellSpan(s *shedSpan) {
 // Shed returns how many events, and how many bytes of plaintext in them, were not
 // written because the queue was full. It may be called from any goroutine.
 func (w *Writer) Shed() (events, bytes uint64) { return w.shedEvents.Load(), w.shedBytes.Load() }
+
+// ShedData returns how many of them were DATA events. It may be called from any
+// goroutine.
+func (w *Writer) ShedData() uint64 { return w.shedData.Load() }
 
 // Busy reports whether more than half of the queue waits to be written: a
 // producer that can hold events back should. It is for the goroutine that appends.

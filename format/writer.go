@@ -76,7 +76,7 @@ type Writer struct {
 	full bool // the open chunk should be handed on, but there is no other
 	shed shedding
 
-	shedEvents, shedBytes atomic.Uint64
+	shedEvents, shedData, shedBytes atomic.Uint64
 }
 
 // NewWriter writes the file header to w and returns a Writer for the events.

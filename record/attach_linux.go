@@ -32,6 +32,7 @@ type kernel struct {
 	coll *ebpf.Collection
 	has  map[Feature]bool
 	pids []uint32 // attach to these processes only; none for all
+	libs []string // kinds of library to put probes on; none for all
 
 	mu    sync.Mutex
 	links []io.Closer
@@ -56,6 +57,7 @@ func loadKernel(o Options, ringBytes int) (*kernel, error) {
 	k := &kernel{
 		has:  map[Feature]bool{},
 		pids: o.PIDs, // other processes then don't even trap
+		libs: o.Libraries,
 	}
 	for _, f := range featuresOf(types, o.Without) {
 		k.has[f] = true
@@ -83,6 +85,16 @@ func loadKernel(o Options, ringBytes int) (*kernel, error) {
 		k.keep(l)
 	}
 	return k, nil
+}
+
+// asked leaves the rows of libraries that are to be recorded.
+func (k *kernel) asked(rows []*library) (left []*library) {
+	for _, r := range rows {
+		if len(k.libs) == 0 || slices.Contains(k.libs, r.kind) {
+			left = append(left, r)
+		}
+	}
+	return left
 }
 
 // missing lists the features that this recording does without.

@@ -195,6 +195,7 @@ func (l *libs) resolve(path, open string, rows []*library) (of []int, err error)
 	if rows == nil {
 		rows = within(m)
 	}
+	rows = l.k.asked(rows)
 	key := keyOf(m, st)
 	l.mu.Lock()
 	defer l.mu.Unlock()

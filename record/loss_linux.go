@@ -3,6 +3,7 @@
 package record
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -83,6 +84,38 @@ func (s *Session) unlocated(now uint64) error {
 		return nil
 	}
 	return s.t.dropGlobal(now, format.Drop{Cause: format.DropNoState, Bytes: lost - s.t.dropped})
+}
+
+// account puts into end what the losses are made of, by cause and by processor.
+func (s *Session) account(end *format.End, st Stats) error {
+	sum, missed := s.k.totals()
+	by := map[format.DropCause]format.Count{}
+	for _, l := range lossCauses {
+		c := by[l.cause]
+		by[l.cause] = format.Count{Events: c.Events + sum.LostEvents[l.bit], Bytes: c.Bytes + sum.LostBytes[l.bit]}
+	}
+	by[format.DropMissed] = format.Count{Events: missed}
+	for _, cause := range slices.Sorted(maps.Keys(by)) {
+		if c := by[cause]; c != (format.Count{}) {
+			end.Causes = append(end.Causes, format.CauseCount{Cause: cause, Count: c})
+		}
+	}
+	per, err := s.k.perCPU()
+	if err != nil {
+		return fmt.Errorf("read counters: %w", err)
+	}
+	for cpu, n := range per {
+		c := format.CPUCount{CPU: uint64(cpu), Sent: format.Count{Events: n.Events, Bytes: n.Bytes}}
+		for i := range n.LostEvents {
+			c.Lost.Events += n.LostEvents[i]
+			c.Lost.Bytes += n.LostBytes[i]
+		}
+		if c.Sent != (format.Count{}) || c.Lost != (format.Count{}) {
+			end.CPUs = append(end.CPUs, c)
+		}
+	}
+	end.Conns, end.Local = st.LocalConns, format.Count{Events: st.LocalEvents, Bytes: st.LocalBytes}
+	return nil
 }
 
 // Stats returns the counts so far.

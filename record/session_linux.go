@@ -471,6 +471,9 @@ func (s *Session) finish(ctx context.Context, now *bpf.SpliffEvHdr) error {
 	}
 	st := s.Stats()
 	end := format.End{Events: s.t.seq, Bytes: st.Bytes, LostEvents: st.LostEvents, LostBytes: st.LostBytes}
+	if err := s.account(&end, st); err != nil {
+		return err
+	}
 	if err := context.Cause(ctx); err != nil {
 		end.Reason = err.Error()
 	} else if _, ok := s.ChildExit(); ok {

@@ -16,10 +16,17 @@ session file, and --print does both. Without a selection every process is
 recorded. Several values of one flag widen the selection, different flags
 narrow each other: -p 8 -p 9 is both, -p 8 --comm nginx is 8 if it is nginx. A
 command after -- is started and only it and its descendants are recorded;
-recording ends when it does.
+recording ends when it does. --cgroup takes a path or an id, --container an id or
+what one begins with, --uid a user's name or number, --lib a kind of TLS library.
+What is not selected costs nothing but the look.
+
+TLS between processes of this host, over AF_UNIX or another socket that is no
+network's, is counted and left out; --ipc records it. The birth, programs and end
+of selected processes and of those that use TLS are recorded with their ancestors.
 
   sudo spliff record -o a.spl -- curl https://example.com/
   sudo spliff record --comm nginx -l
+  sudo spliff record --container 3f2a9c --uid www-data -o a.spl
   ssh host sudo spliff record -o - | spliff show -
 
 Ctrl-C ends the recording in order; a second Ctrl-C ends it at once. A session
@@ -45,11 +52,11 @@ Reading commands take the secret key with -i. What a crash can lose is up to
 type recordOptions struct {
 	textFlags
 	fileFlags
+	selectFlags
 	print, quiet  bool
 	showLibs      bool
-	pids, parents pidList
-	comms         []string
 	ring, snaplen sizeValue
+	maxConns      int
 	without       featureList
 	limit         time.Duration
 	command       []string
@@ -88,14 +95,13 @@ func newRecordCmd(e *env) *cobra.Command {
 }
 
 func (o *recordOptions) register(fs *pflag.FlagSet) {
-	o.ring = 64 << 20
+	o.ring = 32 << 20
 	o.fileFlags.register(fs)
 	fs.BoolVar(&o.print, "print", false, "print the traffic too")
 	fs.BoolVarP(&o.quiet, "quiet", "q", false, "no status line and no summary")
-	fs.VarP(&o.pids, "pid", "p", "record this process (repeatable, or a list with commas)")
-	fs.Var(&o.parents, "ppid", "record this process and its descendants (repeatable)")
-	fs.StringArrayVar(&o.comms, "comm", nil, "record processes whose name contains `NAME` (repeatable)")
+	o.selectFlags.register(fs)
 	fs.Var(&o.ring, "ring", "size of the buffer shared with the kernel")
+	fs.IntVar(&o.maxConns, "max-conns", 0, "most connections followed at once (default 65536)")
 	fs.Var(&o.snaplen, "snaplen", "copy at most this much of one read or write; 0 is everything")
 	fs.Var(&o.without, "without", "don't use this feature of the kernel, as on an older one (repeatable; spliff doctor lists them)")
 	fs.BoolVar(&o.showLibs, "show-libs", false, "list libraries and probes as spliff libs does, and record nothing")

@@ -3,44 +3,13 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
 
 	"github.com/NoFear0411/spliff/record"
 )
-
-// pidList is a flag that holds process ids.
-type pidList []uint32
-
-// Set adds the ids of "12" or "12,345".
-func (l *pidList) Set(s string) error {
-	// strconv takes care of signs and overflow: a pid is never negative here, as
-	// it may be for kill, where that would mean a whole group.
-	for _, word := range strings.Split(s, ",") {
-		n, err := strconv.ParseUint(strings.TrimSpace(word), 10, 32)
-		if err != nil || n == 0 {
-			return fmt.Errorf("not a process id: %q", word)
-		}
-		*l = append(*l, uint32(n))
-	}
-	return nil
-}
-
-// String joins the ids with commas.
-func (l *pidList) String() string {
-	words := make([]string, len(*l))
-	for i, n := range *l {
-		words[i] = strconv.FormatUint(uint64(n), 10)
-	}
-	return strings.Join(words, ",")
-}
-
-// Type names the value in help texts.
-func (l *pidList) Type() string { return "PID" }
 
 // featureList is a flag that holds features of the kernel.
 type featureList []record.Feature
@@ -71,7 +40,7 @@ func (l *featureList) Type() string { return "FEATURE" }
 
 // minRing is the smallest ring in which the largest event of the kernel side
 // fits several times.
-const minRing = 256 << 10
+const minRing = 64 << 10
 
 // check refuses flags that contradict each other, before anything is opened.
 func (o *recordOptions) check(e *env) error {
@@ -79,12 +48,13 @@ func (o *recordOptions) check(e *env) error {
 		return usagef("-o - and --print both want stdout: write the session to a file")
 	}
 	if o.ring < minRing {
-		return usagef("--ring %s is too small: at least 256KiB", &o.ring)
+		return usagef("--ring %s is too small: at least 64KiB", &o.ring)
 	}
-	for _, c := range o.comms {
-		if len(c) == 0 || len(c) > 15 {
-			return usagef("--comm %q: the kernel keeps 1 to 15 bytes of a process name", c)
-		}
+	if err := o.selectFlags.check(); err != nil {
+		return err
+	}
+	if o.maxConns < 0 {
+		return usagef("--max-conns %d: give a number of connections", o.maxConns)
 	}
 	if o.prints() {
 		// Text flags are checked now, not when everything is attached.
@@ -106,11 +76,12 @@ func (o *recordOptions) prints() bool { return o.out == "" || o.print }
 // recorder returns the options of package record.
 func (o *recordOptions) recorder(e *env) record.Options {
 	r := record.Options{
-		PIDs: o.pids, Parents: o.parents, Comms: o.comms, Command: o.command,
-		RingBytes: int(o.ring), Snaplen: int(o.snaplen), Without: o.without,
+		Command: o.command,
+		RingBytes: int(o.ring), MaxConns: o.maxConns, Snaplen: int(o.snaplen), Without: o.without,
 		Live:   o.prints() || o.out == stdio,
 		Writer: programVersion(), Args: append([]string{"spliff"}, e.args...),
 	}
+	o.selectFlags.choose(&r)
 	// A stream that is no file, as in a test, is the command's /dev/null.
 	r.Stdin, _ = e.stdin.(*os.File)
 	r.Stderr, _ = e.stderr.(*os.File)

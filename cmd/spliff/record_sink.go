@@ -151,6 +151,8 @@ func (s *recordSink) stats(st record.Stats) record.Stats {
 	if events == 0 {
 		return st
 	}
+	st.Events -= s.w.ShedData()
+	st.Bytes -= bytes
 	st.LostEvents += events
 	st.LostBytes += bytes
 	causes := maps.Clone(st.Causes) // the recorder's own
@@ -172,8 +174,10 @@ func (s *recordSink) withShed(ev *format.Event) *format.Event {
 	if events == 0 {
 		return ev
 	}
+	end.Bytes -= bytes
 	end.LostEvents += events
 	end.LostBytes += bytes
+	end.Causes = append(end.Causes, format.CauseCount{Cause: format.DropWriter, Count: format.Count{Events: events, Bytes: bytes}})
 	with := *ev
 	with.Payload = end.AppendTo(nil)
 	return &with

@@ -138,6 +138,13 @@ func (o *recordOptions) report(ctx context.Context, e *env, rec recorder, sink *
 			count(st.Conns, "connection"), count(st.Procs, "process"), bytesText(st.Bytes), sizeOf(store))
 	}
 	e.say("spliff: %s", lossText(st))
+	if st.LostEvents > 0 {
+		e.say("spliff: %s with %s were there: %d with %d are recorded, %d with %d lost", count(st.Events+st.LostEvents, "event"),
+			count(st.Bytes+st.LostBytes, "byte"), st.Events, st.Bytes, st.LostEvents, st.LostBytes)
+	}
+	if line := localText(st); line != "" {
+		e.say("spliff: %s", line)
+	}
 	if line := o.pruned(store); line != "" {
 		e.say("spliff: %s", line)
 	}
@@ -174,6 +181,15 @@ func lossText(st record.Stats) string {
 	return line + " (each place is marked in the session)"
 }
 
+// localText says what was left out because it goes through no network, "" for nothing.
+func localText(st record.Stats) string {
+	if st.LocalConns == 0 {
+		return ""
+	}
+	return fmt.Sprintf("left out %s over local sockets (AF_UNIX and the like) with %s of plaintext; --ipc records them",
+		count(st.LocalConns, "connection"), bytesText(st.LocalBytes))
+}
+
 // causeText names a cause of loss and, where there is one, its remedy.
 func causeText(c format.DropCause) string {
 	switch c {
@@ -201,6 +217,9 @@ func (o *recordOptions) emptyHints(rec recorder) []string {
 		return []string{"no TLS library that can be recorded was found; Go, Rust and Chromium bring their own, which are not recorded yet"}
 	}
 	var hints []string
+	if o.library() {
+		hints = append(hints, "only "+o.libraries.String()+" was watched: without --lib every library is")
+	}
 	switch {
 	case len(o.command) > 0:
 		hints = append(hints, o.command[0]+" may use another TLS library: look for it in the output of ldd")

@@ -242,12 +242,15 @@ func TestRecordOptions(t *testing.T) {
 	te, rec := newTestEnv(), newFakeRecorder(t)
 	rec.use(te)
 	te.run("record", "-q", "-p", "12,34", "-p", "56", "--ppid", "7", "--comm", "nginx", "--comm", "a,b",
-		"--ring", "1MiB", "--snaplen", "4k", "-o", filepath.Join(t.TempDir(), "a.spl"), "--", "curl", "-o", "x", "https://h/")
+		"--uid", "root,12", "--cgroup", "/a,b", "--container", "3f2a", "--lib", "openssl,gnutls", "--ipc", "--all-processes",
+		"--ring", "1MiB", "--max-conns", "9", "--snaplen", "4k", "-o", filepath.Join(t.TempDir(), "a.spl"), "--", "curl", "-o", "x", "https://h/")
 	got := rec.options
 	got.Args = nil
 	want := record.Options{
 		PIDs: []uint32{12, 34, 56}, Parents: []uint32{7}, Comms: []string{"nginx", "a,b"},
 		Command: []string{"curl", "-o", "x", "https://h/"}, RingBytes: 1 << 20, Snaplen: 4096, Writer: programVersion(),
+		UIDs: []uint32{0, 12}, Cgroups: []string{"/a,b"}, Containers: []string{"3f2a"}, Libraries: []string{"openssl", "gnutls"},
+		Local: true, AllProcesses: true, MaxConns: 9,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("options (-want +got):\n%s", diff)
