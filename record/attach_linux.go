@@ -87,10 +87,11 @@ func loadKernel(o Options, ringBytes int) (*kernel, error) {
 	return k, nil
 }
 
-// asked leaves the rows of libraries that are to be recorded.
+// asked leaves the rows of libraries that are to be recorded. Without a kernel side
+// nothing is, and all are looked at.
 func (k *kernel) asked(rows []*library) (left []*library) {
 	for _, r := range rows {
-		if len(k.libs) == 0 || slices.Contains(k.libs, r.kind) {
+		if k == nil || len(k.libs) == 0 || slices.Contains(k.libs, r.kind) {
 			left = append(left, r)
 		}
 	}

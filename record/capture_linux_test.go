@@ -71,6 +71,7 @@ type tally struct {
 	end    *format.End
 	slow   time.Duration
 	probe  []string
+	kinds  []string // of library
 	shakes []format.Handshake
 }
 
@@ -113,7 +114,7 @@ func (l *tally) Event(e *format.Event) (err error) {
 	case format.TypeProbe:
 		var p format.Probe
 		p, err = format.ParseProbe(e.Payload)
-		l.probe = append(l.probe, p.Path)
+		l.probe, l.kinds = append(l.probe, p.Path), append(l.kinds, p.Library)
 	case format.TypeHandshake:
 		var h format.Handshake
 		h, err = format.ParseHandshake(e.Payload)

@@ -58,7 +58,7 @@ func FuzzParseMapping(f *testing.F) {
 }
 
 func FuzzParseStat(f *testing.F) {
-	f.Add([]byte("12 (a b) c) S 7 1 1"))
+	f.Add([]byte("12 (a b) c) S 7 1 1 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 777 4096"))
 	f.Fuzz(func(t *testing.T, b []byte) { parseStat(b) })
 }
 
@@ -86,18 +86,23 @@ func TestLibraries(t *testing.T) {
 }
 
 func TestDescendants(t *testing.T) {
+	const rest = " 1 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 777 4096" // the start is field 22
 	p := fakeProc(t, map[string]string{
-		"1/stat":  "1 (init) S 0 1",
-		"10/stat": "10 (sh) S 1 10",
-		"11/stat": "11 (a) b) S 10 11", // a name may hold a parenthesis
-		"12/stat": "12 (curl) S 11 12",
-		"20/stat": "20 (other) S 1 20",
+		"1/stat":  "1 (init) S 0 1" + rest,
+		"10/stat": "10 (sh) S 1 10" + rest,
+		"11/stat": "11 (a) b) S 10 11" + rest, // a name may hold a parenthesis
+		"12/stat": "12 (curl) S 11 12" + rest,
+		"20/stat": "20 (other) S 1 20" + rest,
 		"30/stat": "broken",
 	})
 	got := p.descendants(10)
 	slices.Sort(got)
 	if d := cmp.Diff([]uint32{10, 11, 12}, got); d != "" {
 		t.Error(d)
+	}
+	// Another start in the same hundredth of a second there cannot be, one at another time can.
+	if !p.lives(12, 7_770_000_001) || p.lives(12, 7_780_000_000) || p.lives(30, 7_770_000_000) {
+		t.Error("lives by another start")
 	}
 	if !p.exists(20) || p.exists(21) {
 		t.Error("exists is wrong")

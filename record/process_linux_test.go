@@ -369,3 +369,10 @@ func TestPIDGone(t *testing.T) {
 		t.Errorf("END %+v", l.end)
 	}
 }
+
+func cancelable(t *testing.T) (context.Context, context.CancelFunc) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	t.Cleanup(cancel)
+	return ctx, cancel
+}
