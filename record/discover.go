@@ -134,6 +134,7 @@ func (p procFS) descendants(root uint32) []uint32 {
 }
 
 type procStat struct {
+	comm  string
 	ppid  uint32
 	start uint64 // after boot, in parts of a second: see userHz
 }
@@ -166,7 +167,8 @@ func parseStat(b []byte) (procStat, error) {
 	if err != nil {
 		return procStat{}, fmt.Errorf("parse stat: %w", err)
 	}
-	return procStat{ppid: uint32(ppid), start: start}, nil
+	_, name, _ := bytes.Cut(b[:end], []byte("("))
+	return procStat{comm: string(name), ppid: uint32(ppid), start: start}, nil
 }
 
 // exe and cgroup describe a process that may be gone already: then they are "".

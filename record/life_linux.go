@@ -17,11 +17,14 @@ func (t *translator) fork(e *bpf.SpliffEvFork) error {
 		return err
 	}
 	p := t.procs.born(e)
-	if e.Selected == 0 && !t.all {
+	if !t.wants(e) {
 		return nil
 	}
 	return t.tell(&e.Hdr, p, format.OriginFork)
 }
+
+// wants reports whether the life of a process is told for its own sake.
+func (t *translator) wants(e *bpf.SpliffEvFork) bool { return t.all || t.some && e.Selected != 0 }
 
 // program takes in what a process runs: since exec, or as it is when it makes its
 // first call. That is told of those that are selected, or make calls.
@@ -37,26 +40,34 @@ func (t *translator) program(e *bpf.SpliffEvProc) error {
 		}
 	}
 	p := t.procs.runs(e)
-	selected, origin := e.Id.Selected != 0, format.OriginExec
-	switch {
-	case e.Exec == 0:
-		// It ran this program before; only now it is told.
-		if origin = format.OriginUnknown; p.told != toldItself {
-			origin = format.OriginFound
-		}
-		if !p.calls {
-			p.calls = true
-			t.nprocs.Add(1)
-		}
-	case selected:
+	if e.Exec == 0 {
+		return t.calls(h, p)
+	}
+	if e.Id.Selected != 0 {
 		t.loaded(h.Tgid) // with a dynamic linker that may be new
-	case !t.all && p.told == untold:
+	}
+	wanted := t.wants(&e.Id)
+	if !wanted && p.told == untold {
 		return nil
 	}
 	t.procs.program(p)
-	if !selected && !t.all && p.told == toldFor {
-		return t.say(h, p, toldFor, origin)
+	if !wanted && p.told == toldFor {
+		return t.say(h, p, toldFor, format.OriginExec)
 	}
+	return t.tell(h, p, format.OriginExec)
+}
+
+// calls takes in that a process makes its first call. What it runs it ran before.
+func (t *translator) calls(h *bpf.SpliffEvHdr, p *process) error {
+	origin := format.OriginUnknown
+	if p.told != toldItself {
+		origin = format.OriginFound
+	}
+	if !p.calls {
+		p.calls = true
+		t.nprocs.Add(1)
+	}
+	t.procs.program(p)
 	return t.tell(h, p, origin)
 }
 

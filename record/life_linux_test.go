@@ -85,7 +85,7 @@ func TestOrphan(t *testing.T) {
 	if want := []string{"sh", "sh", filepath.Base(os.Args[0])[:min(len(filepath.Base(os.Args[0])), 15)]}; !slices.Equal(names, want) {
 		t.Fatalf("curl descends from %q, want %q: %+v", names, want, curl)
 	}
-	if last := curl.Ancestors[len(curl.Ancestors)-1]; last.PID != 1 {
+	if last := curl.Ancestors[len(curl.Ancestors)-1]; last.PID != 1 || last.Comm == "" {
 		t.Errorf("the last ancestor is %+v, want init", last)
 	}
 	outer := l.of("exit 3")
@@ -178,7 +178,7 @@ func forkOf(pid, ppid uint32, start, pstart uint64, selected uint8) []byte {
 func TestNumbersUsedAgain(t *testing.T) {
 	l := newLives(t)
 	tr := newTestTranslator(t, noKernel{}, 0)
-	tr.sink = l
+	tr.sink, tr.some = l, true
 	feed := func(samples ...[]byte) {
 		for _, s := range samples {
 			if err := tr.sample(s); err != nil {

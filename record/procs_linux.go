@@ -95,10 +95,26 @@ func (t *processes) load(k *kernel) error {
 	}
 	for _, e := range all {
 		if p := t.by[e.Hdr.Tgid]; p != nil {
-			p.adopt(t.exactly(e.Ppid, e.Pstart))
+			p.adopt(t.parentOf(e))
 		}
 	}
 	return nil
+}
+
+// parentOf finds the parent of a listed process. The list can lack one that its child
+// names: the kernel's iterator passes over process 1 (seen on 6.18).
+func (t *processes) parentOf(e *bpf.SpliffEvFork) *process {
+	if p := t.by[e.Ppid]; p != nil || e.Ppid == 0 {
+		return t.exactly(e.Ppid, e.Pstart)
+	}
+	st, err := t.proc.stat(e.Ppid)
+	if err != nil || st.start != ticks(e.Pstart) {
+		return nil
+	}
+	p := &process{pid: e.Ppid, start: e.Pstart, ppid: st.ppid, comm: st.comm}
+	t.by[p.pid] = p
+	t.read(p)
+	return p
 }
 
 // found takes in a process that lives already and reads the rest from procfs.
@@ -273,5 +289,8 @@ const userHz = 100
 // lives reports whether the process of that number and start lives.
 func (p procFS) lives(pid uint32, start uint64) bool {
 	st, err := p.stat(pid)
-	return err == nil && st.start == start/(1e9/userHz)
+	return err == nil && st.start == ticks(start)
 }
+
+// ticks is how procfs rounds a start time.
+func ticks(start uint64) uint64 { return start / (1e9 / userHz) }

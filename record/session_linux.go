@@ -123,7 +123,7 @@ func (s *Session) open() (err error) {
 		return err
 	}
 	s.t = newTranslator(s.k, procs, bootAhead())
-	s.t.all = s.o.AllProcesses
+	s.t.all, s.t.some = s.o.AllProcesses, s.o.selects()
 	s.t.loaded = s.rescan
 	if len(s.o.Command) > 0 {
 		if s.child, err = startChild(s.k, s.o, s.ring.interrupt); err != nil {

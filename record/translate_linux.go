@@ -60,6 +60,7 @@ type translator struct {
 	gen    map[object]uint32
 	procs  *processes
 	all    bool             // the life of every process is told
+	some   bool             // that of every process that filters select
 	loaded func(pid uint32) // told of newly mapped files
 
 	dropped              uint64        // bytes named by DROP events

@@ -76,7 +76,7 @@ func (o *recordOptions) prints() bool { return o.out == "" || o.print }
 // recorder returns the options of package record.
 func (o *recordOptions) recorder(e *env) record.Options {
 	r := record.Options{
-		Command: o.command,
+		Command:   o.command,
 		RingBytes: int(o.ring), MaxConns: o.maxConns, Snaplen: int(o.snaplen), Without: o.without,
 		Live:   o.prints() || o.out == stdio,
 		Writer: programVersion(), Args: append([]string{"spliff"}, e.args...),
