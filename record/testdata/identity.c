@@ -249,6 +249,7 @@ int main(int argc, char **argv)
 		SSL_free(t.s);
 		drop(t.fd);
 	}
+	usleep(500000); /* it may have answered without having returned from the call that did */
 	kill(server, SIGKILL);
 	waitpid(server, 0, 0);
 	printf("%u process numbers used again\n", reused);
