@@ -75,7 +75,7 @@ func TestHostChecks(t *testing.T) {
 			[]string{"Kernel settings limitation: bpf_stats_enabled=1 | sudo sysctl -w kernel.bpf_stats_enabled=0"}, StateOK},
 		{"cgroup v1", map[string]string{"proc/self/mountinfo": "24 18 0:22 / /x rw - cgroup cgroup rw"}, nil, []string{"Control groups limitation: not mounted | mount -t cgroup2"}, StateOK},
 		{"few files", nil, func(h *host) { h.files.Max = 128 }, []string{"Limits limitation: enough for 8 libraries | ulimit -n"}, StateOK},
-		{"little memory", map[string]string{"proc/meminfo": "MemAvailable: 131072 kB"}, nil, []string{"Memory warning: 128 MiB | --ring 8MiB"}, StateOK},
+		{"little memory", map[string]string{"proc/meminfo": "MemAvailable: 65536 kB"}, nil, []string{"Memory warning: 64 MiB | --ring 8MiB"}, StateOK},
 		{"odd proc", map[string]string{"proc/self/status": "", "proc/self/mountinfo": "", "proc/meminfo": ""}, nil,
 			[]string{"Privileges unchecked: | ", "Control groups unchecked: | ", "Memory unchecked: cannot be read | "}, StateUnchecked},
 	}
