@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"fmt"
 	"net/netip"
 	"reflect"
 	"testing"
@@ -72,6 +73,26 @@ func TestCorpusSameForAnyWorkers(t *testing.T) {
 	t.Logf("%d files, %+v", len(names), sum)
 	if sum.Exchanges < 500 {
 		t.Errorf("only %d exchanges in %d files", sum.Exchanges, len(names))
+	}
+	for _, workers := range []int{0, 1, 2, 8} {
+		// Items that are used again are looked at when they come.
+		n := 0
+		o := Options{Workers: workers, Data: true, Limits: decode.Limits{Content: 1 << 20}, Transient: true}
+		e := New(o, func(it *Item) error {
+			if n >= len(want) || !reflect.DeepEqual(it, want[n]) {
+				return fmt.Errorf("item %d differs from one that is kept", n)
+			}
+			n++
+			return nil
+		})
+		for i := range s.evs {
+			if err := e.Push(&s.evs[i]); err != nil {
+				t.Fatalf("%d workers: %v", workers, err)
+			}
+		}
+		if gotSum, err := e.Close(); err != nil || gotSum != sum || n != len(want) {
+			t.Errorf("%d workers, transient: %d items of %d, %+v, %v", workers, n, len(want), gotSum, err)
+		}
 	}
 	for _, workers := range []int{1, 2, 8} {
 		got, gotSum := run(workers)

@@ -28,6 +28,11 @@ type Options struct {
 	Workers int
 	// Limits bound the decoder of each connection.
 	Limits decode.Limits
+	// Transient: an item of a message or exchange, and what it points to but Conn, is
+	// the sink's only during the call; then it is used again. A sink that keeps any of
+	// it must clone. Strings may be kept, and what the slices of an Inner message hold.
+	// It saves most of the memory that decoding would otherwise allocate.
+	Transient bool
 	// Data also passes on the plaintext itself, as ItemData.
 	Data bool
 	// MaxConns is the most connections followed at once, 0 means
@@ -87,8 +92,8 @@ type Engine struct {
 	err      error // first error of the sink, sticky
 }
 
-// New returns an engine that hands items to sink. An item and what it points to
-// belong to the sink; messages and connections are shared between items and
+// New returns an engine that hands items to sink. Without Options.Transient an item
+// and what it points to belong to the sink; messages and connections are shared between items and
 // must not be changed. An error of sink stops the engine: this and each later
 // call returns it.
 func New(o Options, sink func(*Item) error) *Engine {
@@ -101,7 +106,7 @@ func newEngine(o Options, sink func(*Item) error, mk func(decode.Limits) decoder
 	}
 	e := &Engine{data: o.Data, maxConns: o.MaxConns, sink: sink}
 	e.table.reset()
-	cfg := &flowConfig{limits: o.Limits.WithDefaults(), data: o.Data, make: mk}
+	cfg := &flowConfig{limits: o.Limits.WithDefaults(), data: o.Data, transient: o.Transient, make: mk}
 	e.idle = cfg.limits.Idle
 	e.budget.limit = o.Budget
 	if o.Budget == 0 {
@@ -311,6 +316,11 @@ func (e *Engine) refresh(f *flow, probe uint8) {
 	if lib == "" && probe != 0 {
 		lib = e.libs[probe]
 	}
+	// This runs for each event: the table of processes changes seldom.
+	if f.procs == e.table.changes && lib == f.snap.Lib {
+		return
+	}
+	f.procs = e.table.changes
 	p := e.table.proc(f.snap.PID, f.snap.Proc)
 	if lib == f.snap.Lib && p == f.snap.Proc {
 		return

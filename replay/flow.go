@@ -20,8 +20,10 @@ const (
 type flowConfig struct {
 	limits decode.Limits
 	data   bool
-	make   func(decode.Limits) decoder
-	trace  func(flow uint64, dir decode.Dir, off, n uint64) // nil: nobody asks
+	// transient: what was given out is used again.
+	transient bool
+	make      func(decode.Limits) decoder
+	trace     func(flow uint64, dir decode.Dir, off, n uint64) // nil: nobody asks
 }
 
 // flowState is the decoding state of one connection. Only the worker of its
@@ -46,11 +48,14 @@ type flowState struct {
 }
 
 // run does one op and appends the items it leads to, in output order.
-func (f *flowState) run(cfg *flowConfig, o *op, data []byte, out []*Item) []*Item {
+func (f *flowState) run(cfg *flowConfig, mem *memory, o *op, data []byte, out []*Item) []*Item {
 	// Made here and not when the connection is opened: the pusher is the one
 	// goroutine that all others wait for.
 	if f.dec == nil {
 		f.dec = cfg.make(cfg.limits)
+		if d, ok := f.dec.(*conn.Conn); ok && mem.arena != nil {
+			d.SetArena(mem.arena)
+		}
 		if d, ok := f.dec.(*conn.Conn); ok && cfg.trace != nil {
 			d.SetTrace(func(d decode.Dir, off, n uint64) { cfg.trace(f.serial, d, f.start[d]+off, n) })
 		}
@@ -86,10 +91,10 @@ func (f *flowState) run(cfg *flowConfig, o *op, data []byte, out []*Item) []*Ite
 	}
 	// After decoding: these bytes may be the ones that gave the role.
 	conn := f.known(o.conn)
-	out = f.emit(cfg, conn, o, out)
+	out = f.emit(cfg, mem, conn, o, out)
 	if o.kind == opEnd {
 		for _, ex := range f.pairs.rest() {
-			it := exchangeItem(o, conn, ex)
+			it := mem.exchange(o, conn, &ex)
 			end := o.item.End
 			it.Exchange.Pending = ex.resp == nil && end.Reason == format.EndUnknown && !end.Shutdown
 			out = append(out, it)
@@ -112,43 +117,30 @@ func (f *flowState) kept() int {
 
 // emit makes items of the decoder's messages: each one, and after it the
 // exchange it completed.
-func (f *flowState) emit(cfg *flowConfig, conn *Conn, o *op, out []*Item) []*Item {
+func (f *flowState) emit(cfg *flowConfig, mem *memory, conn *Conn, o *op, out []*Item) []*Item {
 	if len(f.msgs) == 0 {
 		return out
 	}
-	// One allocation for all messages of the op: they leave together anyway.
-	own := make([]decode.Message, len(f.msgs))
-	copy(own, f.msgs)
-	clear(f.msgs)
 	f.pairs.client = decode.Write
 	if conn.Role == decode.RoleServer {
 		f.pairs.client = decode.Read
 	}
-	for i := range own {
-		m := &own[i]
-		it := &Item{Kind: ItemMessage, Seq: o.seq, Time: o.time, Conn: conn, Dir: m.Dir, Message: m}
+	own := mem.messages(f.msgs)
+	for i := range f.msgs {
+		m := own.at(i)
+		it := mem.item()
+		it.Kind, it.Seq, it.Time, it.Conn, it.Dir, it.Message = ItemMessage, o.seq, o.time, conn, m.Dir, m
 		if m.Kind == decode.Inner || m.Flags&decode.Continued != 0 {
 			it.Request = f.pairs.open[m.Exchange].req
 		}
 		out = append(out, it)
-		for _, ex := range f.pairs.add(m, cfg.limits.Pipeline) {
-			out = append(out, exchangeItem(o, conn, ex))
+		done := f.pairs.add(m, cfg.limits.Pipeline)
+		for k := range done {
+			out = append(out, mem.exchange(o, conn, &done[k]))
 		}
 	}
+	clear(f.msgs)
 	return out
-}
-
-// exchangeItem makes the item of a finished exchange. Its direction is the
-// request's; a response alone tells which that would have been.
-func exchangeItem(o *op, conn *Conn, ex pair) *Item {
-	x := &Exchange{Conn: conn, Request: ex.req, Response: ex.resp, Inner: ex.inner}
-	dir := decode.Write
-	if ex.req != nil {
-		dir = ex.req.Dir
-	} else if ex.resp != nil {
-		dir = ex.resp.Dir.Other()
-	}
-	return &Item{Kind: ItemExchange, Seq: o.seq, Time: o.time, Conn: conn, Dir: dir, Exchange: x}
 }
 
 // known returns the snapshot c with the role the decoder found, the same

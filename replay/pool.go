@@ -53,12 +53,15 @@ type batch struct {
 	arena []byte
 	work  [][]int   // per worker: indexes into ops
 	res   [][]*Item // per worker: what its ops led to
+	back  [][]*Item // per worker: what the sink has seen, to be used again
 	done  sync.WaitGroup
 }
 
 // reset empties a batch for reuse and drops every reference to items, which are
 // the sink's by now: a batch that waits must not keep them alive.
-func (b *batch) reset() {
+// If they are transient they go back to their worker with the next ops, small as they
+// are then.
+func (b *batch) reset(transient bool) {
 	clear(b.ops)
 	b.ops = b.ops[:0]
 	b.arena = b.arena[:0]
@@ -67,6 +70,13 @@ func (b *batch) reset() {
 	}
 	for w := range b.work {
 		b.work[w] = b.work[w][:0]
+		if transient {
+			for _, it := range b.res[w] {
+				finished(it, trim)
+			}
+			b.res[w], b.back[w] = b.back[w][:0], b.res[w]
+			continue
+		}
 		clear(b.res[w])
 		b.res[w] = b.res[w][:0]
 	}
@@ -83,7 +93,8 @@ type pool struct {
 	maxOps   int
 	maxBytes int
 
-	out    []*Item // workers == 0: scratch
+	out    []*Item   // workers == 0: scratch
+	mem    []*memory // by worker; one if there are none
 	cur    *batch
 	flight []*batch // oldest first
 	free   []*batch
@@ -93,6 +104,9 @@ type pool struct {
 
 func (p *pool) start(workers, maxOps, maxBytes int, cfg *flowConfig, emit func(*Item) error) {
 	p.workers, p.maxOps, p.maxBytes, p.cfg, p.emit = workers, maxOps, maxBytes, cfg, emit
+	for range max(workers, 1) {
+		p.mem = append(p.mem, newMemory(cfg))
+	}
 	for w := range workers {
 		// The channel holds every batch there can be: dispatch never blocks,
 		// waiting happens at one place, in deliver.
@@ -109,11 +123,16 @@ func (p *pool) limit() int { return 2*p.workers + 2 }
 // back to the pusher. Of what is outside the batch it touches its flows only.
 func (p *pool) work(w int, in <-chan *batch) {
 	for b := range in {
+		mem := p.mem[w]
+		for _, it := range b.back[w] {
+			mem.recycle(it)
+		}
+		clear(b.back[w])
 		res := b.res[w]
 		for _, i := range b.work[w] {
 			o := &b.ops[i]
 			o.res0 = len(res)
-			res = o.flow.run(p.cfg, o, b.arena[o.lo:o.hi], res)
+			res = o.flow.run(p.cfg, mem, o, b.arena[o.lo:o.hi], res)
 			o.res1 = len(res)
 		}
 		b.res[w] = res
@@ -128,8 +147,14 @@ func (p *pool) add(o op, data []byte) error {
 		if o.flow == nil {
 			return p.emit(o.stamp())
 		}
-		p.out = o.flow.run(p.cfg, &o, data, p.out[:0])
+		mem := p.mem[0]
+		p.out = o.flow.run(p.cfg, mem, &o, data, p.out[:0])
 		err := p.emitAll(p.out)
+		if p.cfg.transient {
+			for _, it := range p.out {
+				mem.recycle(it)
+			}
+		}
 		clear(p.out)
 		return err
 	}
@@ -158,7 +183,7 @@ func (p *pool) get() *batch {
 		p.free = p.free[:n-1]
 		return b
 	}
-	return &batch{work: make([][]int, p.workers), res: make([][]*Item, p.workers)}
+	return &batch{work: make([][]int, p.workers), res: make([][]*Item, p.workers), back: make([][]*Item, p.workers)}
 }
 
 // dispatch gives the batch in hand to every worker, even one with nothing to do
@@ -195,7 +220,7 @@ func (p *pool) deliver() error {
 			return err
 		}
 	}
-	b.reset()
+	b.reset(p.cfg.transient)
 	p.free = append(p.free, b)
 	return nil
 }

@@ -20,6 +20,7 @@ type flow struct {
 	snap       *Conn     // immutable; replaced when something changes
 	next       [2]uint64 // stream offset expected next, by decode.Dir
 	guessed    bool      // no CONN event described it
+	procs      uint64    // table.changes when its process was looked up
 	joined     bool      // it began in a file of the session that is not there
 	state      *flowState
 	last       int64 // wall time of its last bytes
@@ -37,21 +38,23 @@ type past struct {
 
 // table holds identity: which connections and processes exist in this section.
 type table struct {
-	conns  map[uint32]*flow
-	byPID  map[uint32]map[uint32]*flow
-	procs  map[uint32]*Proc
-	past   map[uint32]past
-	pastQ  []uint32 // ids of past, a ring once full
-	pastAt int
-	root   flow  // sentinel of the recency list
-	awake  *flow // the oldest in it that is not idle; the sentinel if there is none
+	conns map[uint32]*flow
+	byPID map[uint32]map[uint32]*flow
+	procs map[uint32]*Proc
+	// changes counts what was set in procs, from 1.
+	changes uint64
+	past    map[uint32]past
+	pastQ   []uint32 // ids of past, a ring once full
+	pastAt  int
+	root    flow  // sentinel of the recency list
+	awake   *flow // the oldest in it that is not idle; the sentinel if there is none
 }
 
 // reset forgets everything: ids are unique within a section only.
 func (t *table) reset() {
 	*t = table{
 		conns: map[uint32]*flow{}, byPID: map[uint32]map[uint32]*flow{},
-		procs: map[uint32]*Proc{}, past: map[uint32]past{},
+		procs: map[uint32]*Proc{}, past: map[uint32]past{}, changes: 1,
 	}
 	t.root.prev, t.root.succ, t.awake = &t.root, &t.root, &t.root
 }
@@ -193,6 +196,7 @@ func (t *table) setProc(p *Proc) {
 		clear(t.procs)
 	}
 	t.procs[p.PID] = p
+	t.changes++
 }
 
 // proc returns what is known of a process. A connection keeps what it had

@@ -170,7 +170,7 @@ func TestInFlightIsBounded(t *testing.T) {
 
 func TestBigArenaIsNotKept(t *testing.T) {
 	b := &batch{arena: make([]byte, 10, keepArena+1), ops: []op{{item: &Item{}}}}
-	if b.reset(); b.arena != nil || len(b.ops) != 0 {
+	if b.reset(false); b.arena != nil || len(b.ops) != 0 {
 		t.Errorf("arena of %d bytes kept", cap(b.arena))
 	}
 }

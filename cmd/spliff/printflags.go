@@ -73,7 +73,8 @@ func (f *engineFlags) options(bodies bool) (replay.Options, error) {
 	if budget == 0 {
 		budget = 1 // as good as none; 0 would mean the default
 	}
-	return replay.Options{Workers: n, Limits: limits, Budget: budget}, err
+	// No sink of this program keeps what it is given; export.Collected copies.
+	return replay.Options{Workers: n, Limits: limits, Budget: budget, Transient: true}, err
 }
 
 // colourFlags say whether to colour.

@@ -67,7 +67,7 @@ func (s *suite) child(name string, run func() (cost, error)) *row {
 func (s *suite) engine(body, workers int) error {
 	c := s.corpus
 	n := 0
-	e := replay.New(replay.Options{Workers: workers, Limits: decode.Limits{Body: body}}, func(it *replay.Item) error {
+	e := replay.New(replay.Options{Workers: workers, Limits: decode.Limits{Body: body}, Transient: true}, func(it *replay.Item) error {
 		if it.Kind == replay.ItemExchange {
 			x := it.Exchange
 			if x.Request == nil || x.Response == nil || x.Response.Status != 200 || len(x.Request.Header) < 8 {

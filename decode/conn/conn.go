@@ -2,6 +2,7 @@ package conn
 
 import (
 	"github.com/NoFear0411/spliff/decode"
+	"github.com/NoFear0411/spliff/decode/arena"
 	"github.com/NoFear0411/spliff/decode/http1"
 	"github.com/NoFear0411/spliff/decode/http2"
 	"github.com/NoFear0411/spliff/decode/websocket"
@@ -42,6 +43,7 @@ type Conn struct {
 	trace decode.Trace
 	gone  [2]uint64 // bytes of each direction that no decoder was given
 
+	arena     *arena.Arena
 	exchanges uint32 // highest number given by h1
 	asked     asked  // the last request seen by h1
 }
@@ -79,6 +81,11 @@ func (c *Conn) Hint(h decode.Hint) {
 	}
 	c.hint.MidStream = c.hint.MidStream || h.MidStream
 }
+
+// SetArena says where to take the memory of messages from: whoever gets them may
+// recycle them there, when nobody looks at them any more. It must be called before the
+// first Append, and the arena be used by nobody else during a call.
+func (c *Conn) SetArena(a *arena.Arena) { c.arena = a }
 
 // SetTrace says whom to tell which bytes are not content. What is read as opaque is.
 // It must be called before the first Append.

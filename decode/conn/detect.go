@@ -134,6 +134,7 @@ func (c *Conn) useH2(dst []decode.Message, client decode.Dir, late bool) []decod
 	}
 	c.h2.SetTrace(c.trace, c.gone)
 	c.readTunnels(c.h2)
+	c.h2.SetArena(c.arena)
 	return c.replay(dst)
 }
 
@@ -149,6 +150,7 @@ func (c *Conn) useH1(dst []decode.Message, client decode.Dir) []decode.Message {
 		c.h1.SetMidStream()
 	}
 	c.h1.SetTrace(c.trace, c.gone)
+	c.h1.SetArena(c.arena)
 	return c.replay(dst)
 }
 

@@ -71,6 +71,7 @@ func (c *Conn) become(dst []decode.Message, from int) []decode.Message {
 		c.after.h2.SetUpgraded(http2.Upgrade{Exchange: answer.Exchange, Head: c.asked.head, Settings: c.asked.settings, Response: &answer})
 		c.after.h2.SetTrace(c.trace, [2]uint64{})
 		c.readTunnels(c.after.h2)
+		c.after.h2.SetArena(c.arena)
 		c.h2 = c.after.h2
 	case "websocket":
 		m.Flags |= decode.Continued
@@ -93,6 +94,7 @@ func (c *Conn) become(dst []decode.Message, from int) []decode.Message {
 func (c *Conn) within() *Conn {
 	in := New(c.lim)
 	in.depth = c.depth + 1
+	in.SetArena(c.arena)
 	in.Hint(decode.Hint{Role: c.role})
 	return in
 }

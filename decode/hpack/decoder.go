@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/NoFear0411/spliff/decode"
+	"github.com/NoFear0411/spliff/decode/arena"
 )
 
 // Unknown stands in a field's Name or Value for text that could not be known.
@@ -56,7 +57,24 @@ type Decoder struct {
 	list     int             // octets appended for this block
 	res      Result
 	maxField int
+
+	last  decode.Field // the last literal
+	arena *arena.Arena
+	root  *arena.Line
+	chain arena.Chain
 }
+
+// SetArena lets strings share memory with those of other decoders, and literals that
+// come again and again be known. kind is of what is decoded: literals of one kind are
+// likely to follow each other in one order.
+func (d *Decoder) SetArena(a *arena.Arena, kind uint8) {
+	if d.arena = a; a != nil {
+		d.root = a.Root(lineRoots + kind)
+	}
+}
+
+// lineRoots is the first of two kinds of sequences of literals, see [arena.Arena.Root].
+const lineRoots = 4
 
 // New returns a decoder for a direction whose first block is yet to come.
 func New(o Options) *Decoder {
@@ -90,6 +108,9 @@ func (d *Decoder) Decode(dst []decode.Field, block []byte) ([]decode.Field, Resu
 	d.res, d.list, d.maxField = Result{}, 0, len(dst)+d.opt.Fields
 	sized := true // size updates are allowed
 	p := block
+	if d.arena != nil {
+		d.chain = arena.Begin(d.root)
+	}
 	for len(p) > 0 && d.res.Fault == "" {
 		switch b := p[0]; {
 		case b&0x80 != 0: // §6.1
@@ -106,7 +127,11 @@ func (d *Decoder) Decode(dst []decode.Field, block []byte) ([]decode.Field, Resu
 			p = d.update(p)
 		default: // §6.2.2, §6.2.3
 			sized = false
-			dst, p = d.literal(dst, p, 4, false)
+			if d.arena != nil {
+				dst, p = d.plain(dst, p)
+			} else {
+				dst, p = d.literal(dst, p, 4, false)
+			}
 		}
 	}
 	if d.res.Fault != "" {
@@ -209,6 +234,7 @@ func (d *Decoder) literal(dst []decode.Field, p []byte, bits uint, index bool) (
 	if index {
 		d.t.insert(f)
 	}
+	d.last = f
 	return d.emit(dst, &f), p
 }
 
@@ -251,6 +277,9 @@ const (
 func (d *Decoder) carve(b *strings.Builder, s []byte) string {
 	if len(s) == 0 {
 		return ""
+	}
+	if d.arena != nil && b == &d.once {
+		return d.arena.String(s)
 	}
 	if len(s) > maxSlab/4 {
 		return string(s)

@@ -7,6 +7,7 @@ import (
 	xhpack "golang.org/x/net/http2/hpack"
 
 	"github.com/NoFear0411/spliff/decode"
+	"github.com/NoFear0411/spliff/decode/arena"
 )
 
 // split cuts data into blocks of up to 255 bytes, each preceded by its length.
@@ -20,6 +21,9 @@ func split(data []byte) [][]byte {
 	return blocks
 }
 
+// shared knows literals of all blocks that were decoded before.
+var shared arena.Arena
+
 // FuzzDecode compares with x/net's decoder until the first fault, and joins
 // late, at the block that join says: what is not marked unknown must be the
 // same, and nothing may be unknown that can only have come into the table since.
@@ -29,7 +33,8 @@ func FuzzDecode(f *testing.F) {
 	f.Add([]byte("\x08\x41\x84\x1f\xff\xff\xff\xbe\x20\x01\xbf"), byte(1))
 	f.Add([]byte("\x05\x40\x01a\x01b\x06\xbe\x40\x01c\x01d\x02\xbe\xbf\x02\x20\x82\x07\x3f\x21\x40\x01e\x01f\x02\xbe\x82"), byte(2))
 	f.Fuzz(func(t *testing.T, data []byte, join byte) {
-		d, late := New(Options{}), New(Options{})
+		d, late, known := New(Options{}), New(Options{}), New(Options{})
+		known.SetArena(&shared, 0)
 		late.Forget()
 		x := xhpack.NewDecoder(DefaultTable, nil)
 		x.SetAllowedMaxDynamicTableSize(MaxTable)
@@ -45,6 +50,10 @@ func FuzzDecode(f *testing.F) {
 				err = cerr
 			}
 			got, res := d.Decode(nil, block)
+			again, ares := known.Decode(nil, block)
+			if diff := cmp.Diff(got, again); diff != "" || res != ares {
+				t.Fatalf("block %d %x: with an arena %+v instead of %+v (-without +with):\n%s", i, block, ares, res, diff)
+			}
 			if res.Fault == FaultUpdate {
 				return // x/net lets one pass while its table is empty
 			}

@@ -83,10 +83,10 @@ func (s *stream) grow(data []byte, need int) []byte {
 		}
 	}
 	room = min(room, s.limits.Body)
-	if data == nil && room == need {
+	if data == nil && room == need && s.sec.arena == nil {
 		return nil // append allocates that without clearing it first
 	}
-	bigger := make([]byte, len(data), room)
+	bigger := s.sec.arena.Bytes(room)[:len(data)]
 	copy(bigger, data)
 	return bigger
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/NoFear0411/spliff/decode"
+	"github.com/NoFear0411/spliff/decode/arena"
 )
 
 const (
@@ -48,6 +49,15 @@ func (c *Conn) SetMidStream() {
 		s.skip.at, s.skip.mid = true, true
 	}
 	c.queue.asksLost = true
+}
+
+// SetArena says where to take the memory of messages from: they may then be recycled
+// there. Call it before the first Append.
+func (c *Conn) SetArena(a *arena.Arena) {
+	for _, s := range []*stream{&c.req, &c.resp} {
+		s.sec.arena = a
+		s.sec.reset(startKind(s.kind))
+	}
 }
 
 // SetTrace says whom to tell which bytes are not content. Positions begin at pos,

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/NoFear0411/spliff/decode"
+	"github.com/NoFear0411/spliff/decode/arena"
 )
 
 // facts is what a head says about framing and routing, all fields counted
@@ -66,17 +67,29 @@ func fieldKind(name string) int {
 }
 
 // parseFields parses the field lines of a section, whole[from:] in bytes and
-// text[from:] as the string that names and values are slices of. ends are the
-// ends of the lines.
+// text[from:] as the string that names and values are slices of; "" makes one of each
+// line that is not known. ends are the ends of the lines.
 func (s *stream) parseFields(whole []byte, text string, from int, ends []int, f *facts) []decode.Field {
 	if len(ends) == 0 && !s.sec.over {
 		return nil
 	}
-	list := make([]decode.Field, 0, min(len(ends), s.limits.Fields))
+	list := s.sec.arena.Fields(min(len(ends), s.limits.Fields))
 	count, begin := 0, s.at
 	for i := 0; i < len(ends); i++ {
 		s.at = begin + uint64(from)
 		end := ends[i]
+		l := s.sec.known(i)
+		folds := i+1 < len(ends) && isSpace(whole[end])
+		if l != nil && l != worth && !folds {
+			from = end
+			if count++; len(list) < s.limits.Fields {
+				list = append(list, l.Field)
+			}
+			if l.Tag != fieldOther {
+				s.learn(f, l.Field.Name, l.Field.Value)
+			}
+			continue
+		}
 		line, bare := trimEOL(whole[from:end])
 		if bare {
 			s.note(AnomalyBareLF, "a line ends in LF without CR")
@@ -86,11 +99,12 @@ func (s *stream) parseFields(whole []byte, text string, from int, ends []int, f 
 			from = end
 			continue
 		}
-		sent := text[from : from+len(line)]
+		sent := s.lineText(text, line, from)
 		name, rest, ok := s.splitField(line, sent)
+		coded := whole[from:end]
 		from = end
 		var value string
-		if i+1 < len(ends) && isSpace(whole[end]) {
+		if folds {
 			var folded int
 			if !ok {
 				rest = sent
@@ -113,10 +127,34 @@ func (s *stream) parseFields(whole []byte, text string, from int, ends []int, f 
 		if !strings.HasPrefix(sent, "\r") {
 			s.learn(f, name, value)
 		}
+		if l == worth && !folds && len(s.msg.Anomalies) == 0 && s.limits.Anomalies > 0 {
+			s.remember(coded, len(name), value)
+		}
 	}
 	s.at = begin
 	s.noteLimits(count+s.sec.dropped, len(list))
 	return list
+}
+
+// lineText returns the text of the line at from.
+func (s *stream) lineText(text string, line []byte, from int) string {
+	if s.sec.arena != nil {
+		return s.sec.arena.String(line)
+	}
+	return text[from : from+len(line)]
+}
+
+// remember keeps a field line with which nothing is wrong: then nothing is wrong with
+// it the next time, wherever it stands.
+func (s *stream) remember(coded []byte, name int, value string) {
+	l := &arena.Line{Coded: string(coded)}
+	at := strings.LastIndex(l.Coded, value)
+	if at <= name || l.Coded[name] != ':' {
+		return
+	}
+	l.Field = decode.Field{Name: l.Coded[:name], Value: l.Coded[at : at+len(value)]}
+	l.Tag = uint8(fieldKind(l.Field.Name))
+	s.sec.arena.Lines.Keep(l)
 }
 
 // noteLimits reports that a section was longer, or had more fields, than is kept.

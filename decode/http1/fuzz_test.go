@@ -34,6 +34,12 @@ func FuzzConn(f *testing.F) {
 			if diff := cmp.Diff(want, got, sameBytes); diff != "" {
 				t.Fatalf("cuts differ (-whole +cut):\n%s", diff)
 			}
+			for range warm {
+				got = play(known(l), acts, decodetest.Random(uint64(seed), 400), true)
+				if diff := cmp.Diff(want, got, sameBytes); diff != "" {
+					t.Fatalf("with an arena other messages than without (-without +with):\n%s", diff)
+				}
+			}
 			check(t, want, l)
 		}
 	})

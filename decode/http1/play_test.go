@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/NoFear0411/spliff/decode"
+	"github.com/NoFear0411/spliff/decode/arena"
 	"github.com/NoFear0411/spliff/decode/decodetest"
 )
 
@@ -69,7 +70,26 @@ func playAll(t testing.TB, l decode.Limits, acts []decodetest.Step, clean bool) 
 			t.Errorf("cut %s differs from whole (-whole +cut):\n%s", name, diff)
 		}
 	}
+	for range warm {
+		if diff := cmp.Diff(want, play(known(l), acts, decodetest.Whole, clean), sameBytes); diff != "" {
+			t.Errorf("with an arena other messages than without (-without +with):\n%s", diff)
+		}
+	}
 	return want
+}
+
+// warm is how often a conversation is played for its lines to be known the last time.
+const warm = 3
+
+// shared knows lines of all that was played before, as an arena does that is used for
+// many connections.
+var shared arena.Arena
+
+// known returns a connection with an arena.
+func known(l decode.Limits) *Conn {
+	c := New(c2s, l)
+	c.SetArena(&shared)
+	return c
 }
 
 // kinds returns the kinds of anomaly of a message, but that it has no Host:

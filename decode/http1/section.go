@@ -4,6 +4,7 @@ import (
 	"bytes"
 
 	"github.com/NoFear0411/spliff/decode"
+	"github.com/NoFear0411/spliff/decode/arena"
 )
 
 const (
@@ -53,6 +54,43 @@ type section struct {
 	cut     bool   // the last line in buf is cut, and its end not seen yet
 	line    []byte // the current line, at most overLine bytes
 	lineLen int
+
+	arena *arena.Arena // nil: lines are not known
+	chain arena.Chain
+	lines []*arena.Line // of ends, the start line and later chunks' left out; nil: not known
+}
+
+// worth stands for a line that is to be known from now on.
+var worth = new(arena.Line)
+
+// known returns what is known of field line i.
+func (s *section) known(i int) *arena.Line {
+	if i < len(s.lines) {
+		return s.lines[i]
+	}
+	return nil
+}
+
+// foretold returns the length of the field line that p begins with if it is the one
+// that was to be expected, or 0.
+func (s *section) foretold(p []byte) int {
+	l := s.chain.Foretold()
+	if l == nil || len(p) < len(l.Coded) || string(p[:len(l.Coded)]) != l.Coded {
+		return 0
+	}
+	s.lines = append(s.lines, l)
+	s.chain.Follow(l)
+	return len(l.Coded)
+}
+
+// look takes note of a field line that was not expected.
+func (s *section) look(line []byte) {
+	l, again := s.arena.Lines.Find(line)
+	s.chain.Follow(l)
+	if l == nil && again {
+		l = worth
+	}
+	s.lines = append(s.lines, l)
 }
 
 // verdict is what section.take found.
@@ -73,7 +111,10 @@ func (s *section) reset(sh shape) {
 	if cap(ends) > scratchKept/8 {
 		ends = nil
 	}
-	*s = section{shape: sh, buf: buf, ends: ends, line: line}
+	*s = section{shape: sh, buf: buf, ends: ends, line: line, arena: s.arena, lines: s.lines[:0]}
+	if s.arena != nil {
+		s.chain = arena.Begin(s.arena.Root(uint8(sh)))
+	}
 }
 
 // length returns how many bytes of the stream the section has, that take gave
@@ -104,6 +145,13 @@ func (s *section) take(p []byte, start int64, limit int) (whole []byte, n int, v
 		i    = 0
 	)
 	for {
+		if base == 0 && s.arena != nil && len(s.ends) > 0 && s.shape != anyLine && len(p)-from <= limit {
+			if n := s.foretold(p[i:]); n > 0 {
+				i += n
+				s.ends = append(s.ends, i-from)
+				continue
+			}
+		}
 		j := bytes.IndexByte(p[i:], '\n')
 		if j < 0 {
 			break
@@ -136,6 +184,8 @@ func (s *section) take(p []byte, start int64, limit int) (whole []byte, n int, v
 			} else if !s.first(p[from:i]) {
 				return p[from:i], i, notStart
 			}
+		} else if base == 0 && s.arena != nil && s.shape != anyLine {
+			s.look(p[i-j-1 : i])
 		}
 		s.ends = append(s.ends, end)
 	}

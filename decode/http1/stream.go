@@ -230,7 +230,12 @@ func (s *stream) untilClose(read []byte) {
 
 // parseHead fills msg from the bytes of a head, start line included.
 func (s *stream) parseHead(whole []byte, f *facts, m moment) {
-	text := string(whole)
+	// The start line's own text. Without an arena all of the head shares it.
+	text := s.fieldText(whole)
+	start := text
+	if s.sec.arena != nil {
+		start = s.sec.arena.Word(whole[:s.sec.ends[0]])
+	}
 	l := &s.sec.start
 	s.msg = decode.Message{
 		Kind: s.kind, Dir: s.dir,
@@ -242,12 +247,12 @@ func (s *stream) parseHead(whole []byte, f *facts, m moment) {
 		s.note(AnomalyAfterClose, "the message before it ended the connection")
 	}
 	if s.kind == decode.Request {
-		s.msg.Method, s.msg.Target, s.msg.Proto = l.part[0].of(text), l.part[1].of(text), l.part[2].of(text)
+		s.msg.Method, s.msg.Target, s.msg.Proto = l.part[0].of(start), l.part[1].of(start), l.part[2].of(start)
 		if s.msg.Proto == "" {
 			s.msg.Proto = versionNone
 		}
 	} else {
-		s.setStatus(text)
+		s.setStatus(start)
 	}
 	s.noteStart(whole)
 	if s.cutMethod {
@@ -277,6 +282,15 @@ func (s *stream) parseHead(whole []byte, f *facts, m moment) {
 		s.msg.Scheme, s.msg.Authority = authority(s.msg.Method, s.msg.Target, f.host)
 	}
 	s.sec.reset(startKind(s.kind))
+}
+
+// fieldText returns the text of a section that its fields share, "" if each line of it
+// that is not known has its own.
+func (s *stream) fieldText(whole []byte) string {
+	if s.sec.arena != nil {
+		return ""
+	}
+	return string(whole)
 }
 
 // noteStart reports what is wrong with a start line that could be followed.
@@ -378,7 +392,7 @@ func (s *stream) feedTrailer(dst []decode.Message, p []byte, m moment) ([]decode
 	}
 	if len(s.sec.ends) > 0 {
 		var f facts
-		s.msg.Trailer = s.parseFields(whole, string(whole), 0, s.sec.ends, &f)
+		s.msg.Trailer = s.parseFields(whole, s.fieldText(whole), 0, s.sec.ends, &f)
 		if f.lengths+f.codings+f.hosts > 0 {
 			s.note(AnomalyBadTrailer, "framing or routing field in the trailer section")
 		}

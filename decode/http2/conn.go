@@ -2,6 +2,7 @@ package http2
 
 import (
 	"github.com/NoFear0411/spliff/decode"
+	"github.com/NoFear0411/spliff/decode/arena"
 	"github.com/NoFear0411/spliff/decode/hpack"
 )
 
@@ -31,6 +32,9 @@ type Conn struct {
 	start  int64
 	out    []decode.Message
 	fields []decode.Field // scratch for one block
+
+	arena   *arena.Arena
+	checked [checkedSlots]checkedField
 }
 
 // New returns a decoder for a connection whose requests travel in direction
@@ -61,6 +65,15 @@ func (c *Conn) SetMidStream() {
 		h := &c.half[i]
 		h.state, h.midStream = inResync, true
 		h.hp.Forget()
+	}
+}
+
+// SetArena says where to take the memory of messages from: they may then be recycled
+// there. Call it before the first Append.
+func (c *Conn) SetArena(a *arena.Arena) {
+	c.arena = a
+	for i := range c.half {
+		c.half[i].hp.SetArena(a, uint8(i))
 	}
 }
 

@@ -149,7 +149,7 @@ func (c *Conn) keepBody(h *half, o *open, p []byte) {
 			// Content-Length is a hint, not to be trusted with memory.
 			size = int(min(o.length, int64(8*size), int64(limit)))
 		}
-		b.Data = make([]byte, 0, size)
+		b.Data = c.arena.Bytes(size)
 	}
 	b.Data = append(b.Data, p...)
 	o.kept += len(p)

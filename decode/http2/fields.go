@@ -67,7 +67,7 @@ const (
 func (c *Conn) sort(o *open, fields []decode.Field, where int) (ps pseudo, rest []decode.Field) {
 	// A copy, because fields is scratch and the message is kept. An invalid
 	// pseudo-header field stays among the others: it was sent, so it is shown.
-	out := make([]decode.Field, 0, len(fields))
+	out := c.arena.Fields(len(fields))
 	crumb, crumbs, regular := -1, 0, false
 	for i := range fields {
 		f := &fields[i]
@@ -84,7 +84,9 @@ func (c *Conn) sort(o *open, fields []decode.Field, where int) (ps pseudo, rest 
 			}
 		} else if !f.Unknown { // an unknown name may be a pseudo-header field's
 			regular = true
-			c.checkField(o, f, where)
+			if !c.isPlain(f) {
+				c.checkField(o, f, where)
+			}
 			if f.Name == "cookie" {
 				if crumbs++; crumbs == 1 {
 					crumb = len(out)
@@ -121,6 +123,40 @@ func joinCookies(fields []decode.Field, first int) []decode.Field {
 	// The strings behind the end would be kept alive by the array.
 	clear(fields[len(out):])
 	return out
+}
+
+// checkedSlots is how many fields are known to be right.
+const checkedSlots = 64
+
+// checkedField is a field in which checkField finds nothing, wherever it stands. Its
+// text is nearly always the very string that comes again, of the table or of a line
+// that is known: to compare it costs nothing then.
+type checkedField struct{ name, value string }
+
+// isPlain reports whether there is nothing to be said of a field.
+func (c *Conn) isPlain(f *decode.Field) bool {
+	if f.Name == "" || len(f.Value) > 512 {
+		return false
+	}
+	slot := uint(len(f.Name))*7 + uint(f.Name[0]) + uint(f.Name[len(f.Name)-1])*3 + uint(len(f.Value))*13
+	k := &c.checked[slot%checkedSlots]
+	if k.name == f.Name && k.value == f.Value {
+		return true
+	}
+	if isSpecial(f.Name) || !validName(f.Name) || !validValue(f.Value) {
+		return false
+	}
+	*k = checkedField{f.Name, f.Value}
+	return true
+}
+
+// isSpecial reports whether checkField looks further than at what bytes a field has.
+func isSpecial(name string) bool {
+	switch name {
+	case "connection", "proxy-connection", "keep-alive", "transfer-encoding", "upgrade", "te", "content-length":
+		return true
+	}
+	return false
 }
 
 // checkField marks what §8.2 forbids in a regular field.
@@ -285,6 +321,10 @@ func (c *Conn) trailers(h *half, o *open, s *section) {
 	if room := c.lim.Fields - len(o.m.Trailer); len(rest) > room {
 		c.mark(o, h.dir, decode.AnomalyLimit, "%d trailer fields were not kept", len(rest)-room)
 		rest = rest[:room]
+	}
+	if o.m.Trailer == nil {
+		o.m.Trailer = rest
+		return
 	}
 	o.m.Trailer = append(o.m.Trailer, rest...)
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/NoFear0411/spliff/decode"
+	"github.com/NoFear0411/spliff/decode/arena"
 	"github.com/NoFear0411/spliff/decode/decodetest"
 )
 
@@ -19,11 +20,15 @@ type options struct {
 	limits decode.Limits
 	mid    bool
 	unend  bool // do not call End
+	arena  *arena.Arena
 }
 
 // run feeds pieces to a new decoder.
 func run(pieces []decodetest.Step, cut decodetest.Cut, o options) []decode.Message {
 	c := New(c2s, o.limits)
+	if o.arena != nil {
+		c.SetArena(o.arena)
+	}
 	if o.mid {
 		c.SetMidStream()
 	}
@@ -49,8 +54,17 @@ func runCuts(t testing.TB, pieces []decodetest.Step, o options, cuts ...uint64) 
 			t.Fatalf("cut %d differs (-whole +cut):\n%s", cut, cmp.Diff(want, got))
 		}
 	}
+	for range 3 { // from the third time on every literal that can be is known
+		o.arena = &shared
+		if got := run(pieces, decodetest.Whole, o); !reflect.DeepEqual(want, got) {
+			t.Fatalf("with an arena other messages than without (-without +with):\n%s", cmp.Diff(want, got))
+		}
+	}
 	return want
 }
+
+// shared knows literals of all that was played before.
+var shared arena.Arena
 
 // anomalies returns all anomaly kinds of ms.
 func anomalies(ms []decode.Message) map[decode.AnomalyKind]int {
