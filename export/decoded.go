@@ -31,7 +31,7 @@ type decodedSink struct {
 // Item implements [Sink]. Messages are shared between items, so copies are filled.
 func (d *decodedSink) Item(it *replay.Item) error {
 	inner := it.Kind == replay.ItemMessage && it.Message.Kind == decode.Inner
-	if it.Kind != d.kind && !inner {
+	if it.Kind != d.kind && !inner || it.Rendered != nil {
 		return d.Sink.Item(it)
 	}
 	c := &d.item

@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"github.com/NoFear0411/spliff/decode"
+	"github.com/NoFear0411/spliff/decode/content"
 	"github.com/NoFear0411/spliff/replay"
 )
 
@@ -40,8 +41,12 @@ func (j *jsonLines) Item(it *replay.Item) error {
 	}
 	l.b = append(l.b[:0], jsonHead...)
 	l.uint("", it.Exchange.ID)
-	l.exchange(it.Exchange)
-	l.own("\n")
+	if it.Rendered != nil {
+		l.b = append(l.b, it.Rendered...)
+	} else {
+		l.exchange(it.Exchange)
+		l.own("\n")
+	}
 	l.flush()
 	// One large body must not be paid for ever after.
 	if cap(l.b) > 1<<20 {
@@ -52,6 +57,60 @@ func (j *jsonLines) Item(it *replay.Item) error {
 
 // Close implements [Sink].
 func (j *jsonLines) Close() error { return j.line.err }
+
+// renderBody is the largest body that is rendered by a worker, as sent and decoded: it
+// bounds what all of them hold together.
+const renderBody = 256 << 10
+
+// RenderJSON returns what [replay.Options].Render takes, so that the lines of NewJSON
+// are put together by the engine's workers; the sink adds the number. Up to limit bytes
+// of a body are decoded. Exchanges with large bodies, or with messages inside that
+// [Collected] adds, are left to the sink and to [Decoded] before it, which must have the
+// same limit.
+func RenderJSON(o JSONOptions, limit int) func() func([]byte, *replay.Item) []byte {
+	return func() func([]byte, *replay.Item) []byte {
+		r := &jsonRender{limit: min(limit, renderBody), line: jsonLine{o: o}}
+		return r.append
+	}
+}
+
+// jsonRender renders for one worker.
+type jsonRender struct {
+	limit    int
+	line     jsonLine
+	exchange replay.Exchange
+	messages [2]decode.Message
+}
+
+// append appends the line of an exchange without its head, or nothing.
+func (r *jsonRender) append(dst []byte, it *replay.Item) []byte {
+	x := &r.exchange
+	if *x = *it.Exchange; x.Inner != nil || !r.fill(0, &x.Request) || !r.fill(1, &x.Response) {
+		return dst
+	}
+	l := &r.line
+	l.b = dst
+	l.exchange(x)
+	l.own("\n")
+	dst, l.b = l.b, nil
+	return dst
+}
+
+// fill puts a copy of m, its content decoded, in its place. It is false if that is
+// large.
+func (r *jsonRender) fill(i int, m **decode.Message) bool {
+	if *m == nil {
+		return true
+	}
+	c := &r.messages[i]
+	if *c = **m; len(c.Body.Data) > renderBody {
+		return false
+	}
+	content.Fill(c, r.limit)
+	*m = c
+	// At the limit it may be cut where the sink would go on.
+	return len(c.Body.Content) < renderBody && !c.Body.ContentCut
+}
 
 // jsonHead stands in front of the number of an exchange.
 const jsonHead = `{"v":1,"id":`

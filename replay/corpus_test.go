@@ -78,16 +78,23 @@ func TestCorpusSameForAnyWorkers(t *testing.T) {
 		// Items that are used again are looked at when they come.
 		n := 0
 		o := Options{Workers: workers, Data: true, Limits: decode.Limits{Content: 1 << 20}, Transient: true}
-		e := New(o, func(it *Item) error {
+		// Small batches: what is used again comes from another one, in any order.
+		e := newEngine(o, func(it *Item) error {
 			if n >= len(want) || !reflect.DeepEqual(it, want[n]) {
 				return fmt.Errorf("item %d differs from one that is kept", n)
 			}
 			n++
 			return nil
-		})
+		}, newConnDecoder, 1+workers*7, 20000)
 		for i := range s.evs {
 			if err := e.Push(&s.evs[i]); err != nil {
 				t.Fatalf("%d workers: %v", workers, err)
+			}
+			// After a flush several batches are free, and the last of them is used first.
+			if i%211 == 210 {
+				if err := e.Flush(); err != nil {
+					t.Fatalf("%d workers: %v", workers, err)
+				}
 			}
 		}
 		if gotSum, err := e.Close(); err != nil || gotSum != sum || n != len(want) {

@@ -33,6 +33,12 @@ type Options struct {
 	// it must clone. Strings may be kept, and what the slices of an Inner message hold.
 	// It saves most of the memory that decoding would otherwise allocate.
 	Transient bool
+	// Render, if it is set, is called once for each worker, and what it returns for each
+	// item of an exchange, in the worker's goroutine: it appends to dst what the sink
+	// would make of the item, its Exchange.ID left out, which is not known yet. The sink
+	// finds it in Item.Rendered. It may leave any item to the sink by appending nothing,
+	// and is not called without workers, or when much was rendered already.
+	Render func() func(dst []byte, it *Item) []byte
 	// Data also passes on the plaintext itself, as ItemData.
 	Data bool
 	// MaxConns is the most connections followed at once, 0 means
@@ -106,7 +112,7 @@ func newEngine(o Options, sink func(*Item) error, mk func(decode.Limits) decoder
 	}
 	e := &Engine{data: o.Data, maxConns: o.MaxConns, sink: sink}
 	e.table.reset()
-	cfg := &flowConfig{limits: o.Limits.WithDefaults(), data: o.Data, transient: o.Transient, make: mk}
+	cfg := &flowConfig{limits: o.Limits.WithDefaults(), data: o.Data, transient: o.Transient, render: o.Render, make: mk}
 	e.idle = cfg.limits.Idle
 	e.budget.limit = o.Budget
 	if o.Budget == 0 {

@@ -22,6 +22,7 @@ type flowConfig struct {
 	data   bool
 	// transient: what was given out is used again.
 	transient bool
+	render    func() func([]byte, *Item) []byte
 	make      func(decode.Limits) decoder
 	trace     func(flow uint64, dir decode.Dir, off, n uint64) // nil: nobody asks
 }

@@ -54,6 +54,10 @@ type Item struct {
 	End       *format.ConnEnd
 	Session   *format.Session
 	Totals    *format.End
+
+	// Rendered is what Options.Render made of an exchange, nil if nothing. It is valid
+	// during the call.
+	Rendered []byte
 }
 
 // Exchange is a request and its response. One of them may be missing.

@@ -18,12 +18,17 @@ type memory struct {
 	exchanges []*Exchange
 	spare     []*decode.Message
 	taken     []*decode.Message // scratch of messages
+
+	render func([]byte, *Item) []byte // nil: nobody asks
 }
 
 func newMemory(cfg *flowConfig) *memory {
 	m := &memory{}
 	if cfg.transient {
 		m.arena = new(arena.Arena)
+	}
+	if cfg.render != nil {
+		m.render = cfg.render()
 	}
 	return m
 }
@@ -88,6 +93,26 @@ func (m *memory) exchange(o *op, conn *Conn, ex *pair) *Item {
 	return it
 }
 
+// renderMost is how many bytes are rendered of one batch. A body of a kilobyte can
+// decode to any size, and batches wait: beyond it items are left to the sink.
+const renderMost = 1 << 20
+
+// renderAll renders the exchanges among items, unless dst, which others were rendered
+// to before, holds most bytes.
+func (m *memory) renderAll(dst []byte, items []*Item, most int) []byte {
+	if m.render == nil {
+		return dst
+	}
+	for _, it := range items {
+		if at := len(dst); it.Kind == ItemExchange && at < most {
+			if dst = m.render(dst, it); len(dst) > at {
+				it.Rendered = dst[at:len(dst):len(dst)]
+			}
+		}
+	}
+	return dst
+}
+
 // finished calls with for each message that nobody looks at any more once it was given
 // to the sink: both halves of an exchange, and a message that belongs to none. A half
 // that waits for the other is still in use.
@@ -99,8 +124,19 @@ func finished(it *Item, with func(*decode.Message)) {
 				with(m)
 			}
 		}
-	case it.Kind == ItemMessage && (it.Message.Exchange == 0 || it.Message.Kind != decode.Request && it.Message.Kind != decode.Response):
+	case it.Kind == ItemMessage && it.Message != nil && (it.Message.Exchange == 0 || it.Message.Kind != decode.Request && it.Message.Kind != decode.Response):
 		with(it.Message)
+	}
+}
+
+// settle prepares an item that was given to the sink for waiting to be recycled. It
+// lets go of a message that is still in use: by the time the item is recycled, the
+// message may be another's.
+func settle(it *Item) {
+	used := it.Kind == ItemMessage
+	finished(it, func(m *decode.Message) { used = false; trim(m) })
+	if used {
+		it.Message = nil
 	}
 }
 

@@ -53,6 +53,7 @@ type batch struct {
 	arena []byte
 	work  [][]int   // per worker: indexes into ops
 	res   [][]*Item // per worker: what its ops led to
+	text  [][]byte  // per worker: what its items were rendered to
 	back  [][]*Item // per worker: what the sink has seen, to be used again
 	done  sync.WaitGroup
 }
@@ -70,9 +71,12 @@ func (b *batch) reset(transient bool) {
 	}
 	for w := range b.work {
 		b.work[w] = b.work[w][:0]
+		if b.text[w] = b.text[w][:0]; cap(b.text[w]) > 2*renderMost {
+			b.text[w] = nil
+		}
 		if transient {
 			for _, it := range b.res[w] {
-				finished(it, trim)
+				settle(it)
 			}
 			b.res[w], b.back[w] = b.back[w][:0], b.res[w]
 			continue
@@ -134,6 +138,7 @@ func (p *pool) work(w int, in <-chan *batch) {
 			o.res0 = len(res)
 			res = o.flow.run(p.cfg, mem, o, b.arena[o.lo:o.hi], res)
 			o.res1 = len(res)
+			b.text[w] = mem.renderAll(b.text[w], res[o.res0:], renderMost/p.workers)
 		}
 		b.res[w] = res
 		b.done.Done()
@@ -183,7 +188,7 @@ func (p *pool) get() *batch {
 		p.free = p.free[:n-1]
 		return b
 	}
-	return &batch{work: make([][]int, p.workers), res: make([][]*Item, p.workers), back: make([][]*Item, p.workers)}
+	return &batch{work: make([][]int, p.workers), res: make([][]*Item, p.workers), back: make([][]*Item, p.workers), text: make([][]byte, p.workers)}
 }
 
 // dispatch gives the batch in hand to every worker, even one with nothing to do

@@ -63,7 +63,9 @@ func runExport(ctx context.Context, e *env, name string, o *exportOptions) error
 	}
 	// Everything wrong with the flags is said before a file is made.
 	switch o.format {
-	case "json", "events":
+	case "json":
+		engine.Render = export.RenderJSON(export.JSONOptions{}, int(o.maxBody))
+	case "events":
 	case "pcapng":
 		// pcapng is made of the plaintext, not of messages: Wireshark dissects it anew.
 		engine.Data = true

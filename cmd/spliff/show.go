@@ -106,6 +106,7 @@ func runShow(ctx context.Context, e *env, name string, ids idSet, o *showOptions
 	}
 	switch terminal := e.terminal(e.stdout); {
 	case o.json && len(ids) == 0:
+		engine.Render = export.RenderJSON(export.JSONOptions{}, int(o.maxBody))
 		return in.print(ctx, e, engine, export.Collected(whole(export.NewJSON(out, export.JSONOptions{})), export.CollectLimits{}))
 	case o.json:
 		return in.pick(ctx, e, engine, ids, whole(export.NewJSON(out, export.JSONOptions{})))
