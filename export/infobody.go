@@ -165,7 +165,7 @@ func (d *info) lost(sum *format.Summary) {
 	s.own("\n")
 	for _, c := range sum.Drops {
 		d.label("")
-		s.own(causeText(c.Cause))
+		s.own(literal(c.Cause.String()))
 		s.own(": ")
 		d.sum(c)
 		s.own("\n")
@@ -340,27 +340,4 @@ func Verdict(w io.Writer, f *SessionInfo, o InfoOptions) error {
 	}
 	s.own("\n")
 	return s.flush(w)
-}
-
-// causeText says why something was lost.
-func causeText(c format.DropCause) literal {
-	switch c {
-	case format.DropRingFull:
-		return "kernel buffer full"
-	case format.DropFault:
-		return "memory not readable"
-	case format.DropSnaplen:
-		return "cut by a size limit"
-	case format.DropNoState:
-		return "kernel table full"
-	case format.DropMissed:
-		return "probe not run by the kernel"
-	case format.DropControl:
-		return "events without bytes"
-	case format.DropWriter:
-		return "shed by the writer"
-	case format.DropEdited:
-		return "left out on purpose"
-	}
-	return "cause not known"
 }

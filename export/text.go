@@ -381,7 +381,7 @@ func (t *text) drop(it *replay.Item) {
 			s.number(d.Events)
 			s.own(" events, ")
 		}
-		s.own(causeOf(d.Cause))
+		s.own(literal(d.Cause.String()))
 	})
 	if it.Conn != nil {
 		s.own(" ")

@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"github.com/NoFear0411/spliff/decode"
-	"github.com/NoFear0411/spliff/format"
 )
 
 // timeFormat is RFC 3339 with all nine digits, so that times sort as text.
@@ -74,25 +73,4 @@ func (s *screen) direction(d decode.Dir) {
 	} else {
 		s.own("WRITE")
 	}
-}
-
-// causeOf puts a cause in words. A cause of a newer recorder is still a loss.
-func causeOf(c format.DropCause) literal {
-	switch c {
-	case format.DropRingFull:
-		return "the kernel ring was full"
-	case format.DropFault:
-		return "the process's memory could not be read"
-	case format.DropSnaplen:
-		return "cut by the size limit of the recording"
-	case format.DropNoState:
-		return "a kernel table was full"
-	case format.DropMissed:
-		return "the kernel did not run the probe"
-	case format.DropControl:
-		return "a control event was lost"
-	case format.DropWriter:
-		return "the session writer was too slow"
-	}
-	return "cause unknown"
 }

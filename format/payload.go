@@ -124,6 +124,27 @@ const (
 	DropEdited   DropCause = 8 // it was recorded, and left out of a copy on purpose
 )
 
+// dropCauses are the causes in words.
+var dropCauses = [...]string{
+	DropUnknown:  "cause not known",
+	DropRingFull: "kernel buffer full",
+	DropFault:    "memory not readable",
+	DropSnaplen:  "cut by a size limit",
+	DropNoState:  "kernel table full",
+	DropMissed:   "probe not run by the kernel",
+	DropControl:  "events without bytes",
+	DropWriter:   "shed by the writer",
+	DropEdited:   "left out on purpose",
+}
+
+// String puts the cause in words. One of a newer recorder is not known.
+func (c DropCause) String() string {
+	if int(c) >= len(dropCauses) {
+		c = DropUnknown
+	}
+	return dropCauses[c]
+}
+
 // Drop is the payload of a DROP event. Event.Conn and Event.Dir, when set,
 // say whose bytes are missing, from Offset on.
 type Drop struct {

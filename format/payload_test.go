@@ -182,3 +182,18 @@ func TestFindWord(t *testing.T) {
 		t.Errorf("malformed: got %d, want 0", got)
 	}
 }
+
+// TestDropCauses: no two causes read alike, and one of a newer recorder is told as
+// not known.
+func TestDropCauses(t *testing.T) {
+	seen := map[string]DropCause{}
+	for c := DropUnknown; c <= DropEdited; c++ {
+		if other, twice := seen[c.String()]; twice || c.String() == "" {
+			t.Errorf("causes %d and %d read %q", other, c, c)
+		}
+		seen[c.String()] = c
+	}
+	if got := DropCause(200).String(); got != DropUnknown.String() {
+		t.Errorf("a cause of a newer recorder reads %q", got)
+	}
+}

@@ -194,21 +194,11 @@ func localText(st record.Stats) string {
 func causeText(c format.DropCause) string {
 	switch c {
 	case format.DropRingFull:
-		return "kernel buffer full (a larger --ring helps)"
-	case format.DropFault:
-		return "memory not readable"
+		return c.String() + " (a larger --ring helps)"
 	case format.DropSnaplen:
 		return "cut by --snaplen"
-	case format.DropNoState:
-		return "kernel table full"
-	case format.DropMissed:
-		return "probe not run by the kernel"
-	case format.DropControl:
-		return "events without bytes"
-	case format.DropWriter:
-		return "shed by the writer"
 	}
-	return "unknown cause"
+	return c.String()
 }
 
 // emptyHints says what may be wrong when nothing was recorded.
