@@ -8,7 +8,7 @@
 # make bench-format  the session format against bare zstd and MCAP: one table
 # make bench-decode  the decoders against net/http, Framer + hpack, nghttp2 and tshark: one table
 # make fuzz      every fuzz target for FUZZTIME
-# make soak      kill 200 recorders at random moments, with real traffic (root, ten minutes)
+# make soak      kill 200 recorders at random moments, and signal 150 under load (root, twenty minutes)
 # make generate  the BPF objects, with clang; make check-generated compares them
 
 GO       ?= go
@@ -55,7 +55,7 @@ fuzz:
 
 soak:
 	@GO=$(GO) .ci/setup
-	SPLIFF_KILLS=200 $(GO) test -count=1 -v -timeout 60m -run TestKilledAtRandom ./cmd/spliff/e2e
+	SPLIFF_KILLS=200 $(GO) test -count=1 -v -timeout 60m -run 'TestKilledAtRandom|TestSignalled' ./cmd/spliff/e2e
 
 generate:
 	$(GO) generate ./bpf
