@@ -30,6 +30,7 @@ volatile __u32 stopped = 0;
 
 __u64 next_conn = 0;
 __u64 last_wake = 0;
+__u64 last_load = 0;
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);

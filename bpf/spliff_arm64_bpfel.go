@@ -306,6 +306,7 @@ const (
 	SpliffVarKeepLocal       = "keep_local"
 	SpliffVarKeepLoss        = "keep_loss"
 	SpliffVarKeepWhat        = "keep_what"
+	SpliffVarLastLoad        = "last_load"
 	SpliffVarLastWake        = "last_wake"
 	SpliffVarN_cgroups       = "n_cgroups"
 	SpliffVarN_comms         = "n_comms"
@@ -411,6 +412,7 @@ type SpliffVariableSpecs struct {
 	KeepLocal       *ebpf.VariableSpec `ebpf:"keep_local"`
 	KeepLoss        *ebpf.VariableSpec `ebpf:"keep_loss"`
 	KeepWhat        *ebpf.VariableSpec `ebpf:"keep_what"`
+	LastLoad        *ebpf.VariableSpec `ebpf:"last_load"`
 	LastWake        *ebpf.VariableSpec `ebpf:"last_wake"`
 	N_cgroups       *ebpf.VariableSpec `ebpf:"n_cgroups"`
 	N_comms         *ebpf.VariableSpec `ebpf:"n_comms"`
@@ -486,6 +488,7 @@ type SpliffVariables struct {
 	KeepLocal       *ebpf.Variable `ebpf:"keep_local"`
 	KeepLoss        *ebpf.Variable `ebpf:"keep_loss"`
 	KeepWhat        *ebpf.Variable `ebpf:"keep_what"`
+	LastLoad        *ebpf.Variable `ebpf:"last_load"`
 	LastWake        *ebpf.Variable `ebpf:"last_wake"`
 	N_cgroups       *ebpf.Variable `ebpf:"n_cgroups"`
 	N_comms         *ebpf.Variable `ebpf:"n_comms"`

@@ -110,6 +110,16 @@ static __always_inline struct task_state *wanted(void)
 	return t && traced(t) ? t : 0;
 }
 
+/* The first TLS call of who loads a library is milliseconds away, so the reader is
+ * woken; in a storm of programs once a millisecond, and it comes back by itself. */
+static __always_inline __u64 hurry(__u64 now)
+{
+	if (now - last_load < 1000000)
+		return BPF_RB_NO_WAKEUP;
+	last_load = now;
+	return BPF_RB_FORCE_WAKEUP;
+}
+
 /* include/trace/events/sched.h */
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(forked, struct task_struct *parent, struct task_struct *child)
@@ -153,7 +163,8 @@ int BPF_PROG(execed, struct task_struct *task, int old_pid, struct linux_binprm 
 		return 0;
 	/* Of one that is recorded the reader is woken: the new program may come with a
 	 * dynamic linker that nobody watches yet. */
-	if (!emit_program(bprm->interp, selected, bpf_ktime_get_ns(), selected ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP))
+	__u64 now = bpf_ktime_get_ns();
+	if (!emit_program(bprm->interp, selected, now, selected ? hurry(now) : BPF_RB_NO_WAKEUP))
 		count_loss(LOSS_CONTROL, 1, 0);
 	return 0;
 }
@@ -205,8 +216,10 @@ SEC("uprobe.multi")
 int files_mapped(struct pt_regs *ctx)
 {
 	struct task_state *t = my_state();
-	if (t && traced(t))
-		emit_bare(EV_LOAD, bpf_ktime_get_ns(), BPF_RB_FORCE_WAKEUP); /* its first TLS call is milliseconds away */
+	if (t && traced(t)) {
+		__u64 now = bpf_ktime_get_ns();
+		emit_bare(EV_LOAD, now, hurry(now));
+	}
 	return 0;
 }
 

@@ -199,7 +199,7 @@ func (l *libs) resolve(path, open string, rows []*library) (of []int, err error)
 	key := keyOf(m, st)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if of, known := l.seen[key]; known || len(rows) == 0 {
+	if of, known := l.met(key); known || len(rows) == 0 {
 		return of, nil
 	}
 	for _, row := range rows {
@@ -243,10 +243,12 @@ func (l *libs) probe(m *image, row *library, t *Target) error {
 	return nil
 }
 
-// keyOf identifies a file for good. On overlayfs one inode shows under as many
-// device numbers as there are mounts of it, and two probes on one inode would
-// record every byte twice; elsewhere the device tells two images apart that hold
-// the same library at the same inode number.
+// keyOf identifies a file for good. A probe goes onto the inode below overlayfs,
+// which shows it under as many device numbers as there are mounts of it, beside its
+// own; two probes on one inode would record every byte twice. So the device counts
+// only between two files that are not on overlayfs: it tells two images apart that
+// hold the same library at the same inode number. Where there is no build id, it
+// counts always.
 func keyOf(m *image, st os.FileInfo) fileKey {
 	key := fileKey{buildID: m.buildID}
 	sys, ok := st.Sys().(*syscall.Stat_t)
@@ -255,10 +257,20 @@ func keyOf(m *image, st os.FileInfo) fileKey {
 	}
 	key.inode = sys.Ino
 	var on unix.Statfs_t
-	if err := unix.Fstatfs(int(m.f.Fd()), &on); err != nil || on.Type != unix.OVERLAYFS_SUPER_MAGIC {
+	if m.buildID == "" || unix.Fstatfs(int(m.f.Fd()), &on) != nil || on.Type != unix.OVERLAYFS_SUPER_MAGIC {
 		key.dev = sys.Dev
 	}
 	return key
+}
+
+// met returns the targets of a file that was seen before, maybe through another mount.
+func (l *libs) met(key fileKey) (of []int, known bool) {
+	for k, of := range l.seen {
+		if k.inode == key.inode && k.buildID == key.buildID && (k.dev == key.dev || k.dev == 0 || key.dev == 0) {
+			return of, true
+		}
+	}
+	return nil, false
 }
 
 // identity names the file behind a path for as long as it exists. The time of

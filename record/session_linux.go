@@ -34,6 +34,8 @@ const (
 	liveWait = 20  // milliseconds between drains when someone watches
 	fileWait = 500 // and when nobody does: fewer, larger drains cost the recorded programs less
 
+	loadWait = 2 // and after a library was loaded
+
 	restWait = 2 * time.Millisecond
 
 	clockEvery = 10 * time.Second
@@ -53,7 +55,8 @@ type Session struct {
 	libs    *libs
 	t       *translator
 	child   *child
-	scans   chan uint32 // processes whose mappings changed
+	scans   *scanQueue
+	loads   bool        // the last drain met a process that mapped something
 	fresh   chan Target // libraries probed since Run began
 	clockAt time.Time
 	looked  time.Time        // when the processes were last looked for
@@ -75,7 +78,7 @@ func Open(ctx context.Context, o Options) (*Session, error) {
 	if ns, err := os.Readlink("/proc/self/ns/pid"); err == nil && ns != initialPIDNamespace {
 		return nil, fmt.Errorf("%w: this is a container's pid namespace, where process numbers mean others than the kernel's: run on the host", ErrNotSupported)
 	}
-	s := &Session{o: o, scans: make(chan uint32, 1024), fresh: make(chan Target, maxLibraries)}
+	s := &Session{o: o, scans: newScanQueue(), fresh: make(chan Target, maxLibraries)}
 	if err := s.open(); err != nil {
 		s.Close()
 		return nil, err
@@ -124,7 +127,7 @@ func (s *Session) open() (err error) {
 	}
 	s.t = newTranslator(s.k, procs, bootAhead())
 	s.t.all, s.t.some = s.o.AllProcesses, s.o.selects()
-	s.t.loaded = s.rescan
+	s.t.loaded = func(pid uint32) { s.loads = true; s.scans.add(pid) }
 	if len(s.o.Command) > 0 {
 		if s.child, err = startChild(s.k, s.o, s.ring.interrupt); err != nil {
 			return err
@@ -245,15 +248,6 @@ func filterWords(o Options) string {
 	return strings.Join(kinds, " and ")
 }
 
-// rescan asks for a process's mappings to be looked at. It never blocks the drain:
-// when the queue is full the process's next mapping asks again.
-func (s *Session) rescan(pid uint32) {
-	select {
-	case s.scans <- pid:
-	default:
-	}
-}
-
 // attachLater probes libraries that appear while recording, and clears the kernel
 // side's table of what dead processes left in it.
 func (s *Session) attachLater(ctx context.Context) {
@@ -266,8 +260,15 @@ func (s *Session) attachLater(ctx context.Context) {
 			return
 		case <-reap.C:
 			dead = s.reap(dead)
-		case pid := <-s.scans:
+		case pid := <-s.scans.c:
+			s.scans.taken(pid)
 			s.scan(ctx, pid)
+			for _, pid := range s.scans.missed(s.libs.proc) {
+				if ctx.Err() != nil {
+					return
+				}
+				s.scan(ctx, pid)
+			}
 		}
 	}
 }
@@ -291,7 +292,7 @@ func (s *Session) scan(ctx context.Context, pid uint32) {
 	for _, d := range []time.Duration{20 * time.Millisecond, 200 * time.Millisecond} {
 		time.AfterFunc(d, func() {
 			if ctx.Err() == nil {
-				s.rescan(pid)
+				s.scans.add(pid)
 			}
 		})
 	}
@@ -330,7 +331,7 @@ func (s *Session) Run(ctx context.Context, sink Sink) error {
 	}
 	for {
 		if s.ring.pending() < uint64(len(s.ring.data)/8) {
-			s.ring.wait(wait)
+			s.ring.wait(s.patience(wait))
 		}
 		_, exited := s.ChildExit()
 		done := ctx.Err() != nil || exited || s.alone()
@@ -345,6 +346,16 @@ func (s *Session) Run(ctx context.Context, sink Sink) error {
 			return err
 		}
 	}
+}
+
+// patience is how long to wait for more. The kernel side wakes us once a millisecond
+// at most for libraries that are loaded: what came just after is fetched soon.
+func (s *Session) patience(wait int) int {
+	if s.loads {
+		s.loads = false
+		return loadWait
+	}
+	return wait
 }
 
 // alone reports that every process that was asked for by number is gone. It looks
