@@ -9,6 +9,9 @@
 # make bench-decode  the decoders against net/http, Framer + hpack, nghttp2 and tshark: one table
 # make fuzz      every fuzz target for FUZZTIME
 # make soak      kill 200 recorders at random moments, and signal 150 under load (root, twenty minutes)
+# make soak-identity  100,000 connections that look alike: no byte mixes (root)
+# make soak-churn     10,000 programs that come and go leave nothing behind (root)
+# make soak-overload  100 recordings that lose most, told exactly (root)
 # make generate  the BPF objects, with clang; make check-generated compares them
 
 GO       ?= go
@@ -16,7 +19,7 @@ FUZZTIME ?= 60s
 # Tests build for the first two: a standard library more each would double their time.
 CROSS    := darwin/arm64 windows/amd64 darwin/amd64 windows/arm64 linux/arm64
 
-.PHONY: all build demo test lint cross bench bench-record bench-format bench-decode fuzz soak generate check-generated clean
+.PHONY: all build demo test lint cross bench bench-record bench-format bench-decode fuzz soak soak-identity soak-churn soak-overload generate check-generated clean
 .DELETE_ON_ERROR:
 
 all: build
@@ -56,6 +59,18 @@ fuzz:
 soak:
 	@GO=$(GO) .ci/setup
 	SPLIFF_KILLS=200 $(GO) test -count=1 -v -timeout 60m -run 'TestKilledAtRandom|TestSignalled' ./cmd/spliff/e2e
+
+soak-identity:
+	@GO=$(GO) .ci/setup
+	SPLIFF_CONNS=100000 $(GO) test -count=1 -v -timeout 60m -run TestNothingMixes ./record
+
+soak-churn:
+	@GO=$(GO) .ci/setup
+	SPLIFF_EXECS=10000 $(GO) test -count=1 -v -timeout 60m -run TestChurn ./record
+
+soak-overload:
+	@GO=$(GO) .ci/setup
+	SPLIFF_OVERLOADS=100 $(GO) test -count=1 -v -timeout 60m -run TestOverload ./cmd/spliff/e2e
 
 generate:
 	$(GO) generate ./bpf

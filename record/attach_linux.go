@@ -355,6 +355,18 @@ func (k *kernel) ended() map[sslKey]bpf.SpliffConn {
 	return found
 }
 
+// find looks through all connections for one by its number.
+func (k *kernel) find(id uint64) (sslKey, bool) {
+	var key sslKey
+	var c bpf.SpliffConn
+	for it := k.coll.Maps["conns"].Iterate(); it.Next(&key, &c); {
+		if c.Id == id {
+			return key, true
+		}
+	}
+	return sslKey{}, false
+}
+
 // dead returns the entries of programs that do not run any more. Sessions that
 // never moved a byte are known to nobody else, and the table is finite.
 func (k *kernel) dead(lives func(pid uint32, start uint64) bool) map[sslKey]uint64 {

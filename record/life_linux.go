@@ -35,7 +35,7 @@ func (t *translator) program(e *bpf.SpliffEvProc) error {
 	}
 	// An exec ends what the program before had; so does one whose word was lost.
 	if p := t.procs.exactly(h.Tgid, e.Id.Start); p != nil && p.exec != e.Id.Exec {
-		if err := t.gone(h, format.EndExec); err != nil {
+		if err := t.gone(h, format.EndExec, e.Id.Exec); err != nil {
 			return err
 		}
 	}
@@ -77,7 +77,7 @@ func (t *translator) exit(e *bpf.SpliffEvExit) error {
 	if p == nil {
 		return nil // told twice, or of one whose life was lost
 	}
-	if err := t.gone(&e.Hdr, format.EndExit); err != nil {
+	if err := t.gone(&e.Hdr, format.EndExit, 0); err != nil {
 		return err
 	}
 	return t.tellEnd(&e.Hdr, p)
@@ -98,7 +98,7 @@ func (t *translator) lost(p *process, h *bpf.SpliffEvHdr) error {
 	at := bpf.SpliffEvHdr{Time: h.Time, Tgid: p.pid, Cpu: h.Cpu}
 	delete(t.procs.by, p.pid)
 	p.ended = true
-	if err := t.gone(&at, format.EndExit); err != nil {
+	if err := t.gone(&at, format.EndExit, 0); err != nil {
 		return err
 	}
 	return t.tellEnd(&at, p)
@@ -155,12 +155,17 @@ func (t *translator) tellEnd(h *bpf.SpliffEvHdr, p *process) error {
 	return t.emit(format.TypeProcEnd, &bpf.SpliffEvHdr{Time: h.Time, Cpu: h.Cpu, Tid: h.Tid}, nil, t.buf)
 }
 
-// gone ends every connection of a process that exited or runs another program now.
-func (t *translator) gone(h *bpf.SpliffEvHdr, why format.EndReason) error {
+// gone ends every connection of a process that exited or runs another program now:
+// that one, by its number of execs, may have made some already, if word of it was lost.
+func (t *translator) gone(h *bpf.SpliffEvHdr, why format.EndReason, exec uint64) error {
 	for _, c := range slices.SortedFunc(maps.Keys(t.of[h.Tgid]), byID) {
 		end := format.ConnEnd{Reason: why, Written: c.next[0], Read: c.next[1]}
 		var cause [2]uint8
-		if k, ok := t.kernel.conn(c.key); ok && k.Id == c.seq {
+		k, ok := t.inKernel(c)
+		if ok && why == format.EndExec && c.key.Exec == exec {
+			continue
+		}
+		if ok {
 			end, cause = endOf(k, why), k.Cause
 			t.kernel.forget(c.key)
 		}

@@ -48,8 +48,9 @@ func (s *Session) reportLoss(now uint64) error {
 	s.told = sum
 	// Looking takes long, and while much is lost there is no time.
 	if s.unswept && time.Since(s.swept) >= sweepEvery {
-		s.unswept, s.swept = false, time.Now()
-		if err := s.sweep(now); err != nil {
+		s.swept = time.Now()
+		var err error
+		if s.unswept, err = s.sweep(now); err != nil {
 			return err
 		}
 	}
@@ -61,19 +62,40 @@ func (s *Session) reportLoss(now uint64) error {
 	return nil
 }
 
-// sweep makes good what lost control events would leave open for ever.
-func (s *Session) sweep(now uint64) error {
-	if err := s.t.buried(now); err != nil {
-		return err
+// missing is what a sweep found to be over without a word.
+type missing struct {
+	procs map[*process]bool
+	conns map[uint64]bool // by the kernel side's number
+}
+
+// sweep makes good what lost control events would leave open for ever. What it finds
+// to be over may have left samples in the ring that are not read yet: so it is ended
+// by the next sweep, when they are. It reports whether there is need of one.
+func (s *Session) sweep(now uint64) (again bool, err error) {
+	ended := s.k.ended()
+	if err := s.t.buried(now, ended, func(id uint64) bool { return s.missing.conns[id] }); err != nil {
+		return false, err
+	}
+	found := missing{map[*process]bool{}, map[uint64]bool{}}
+	for _, c := range ended {
+		found.conns[c.Id] = !s.missing.conns[c.Id]
+		again = again || found.conns[c.Id]
 	}
 	for _, pid := range slices.Sorted(maps.Keys(s.t.procs.by)) {
-		if p := s.t.procs.by[pid]; !s.libs.proc.lives(p.pid, p.start) {
-			if err := s.t.lost(p, &bpf.SpliffEvHdr{Time: now}); err != nil {
-				return err
-			}
+		p := s.t.procs.by[pid]
+		if s.libs.proc.lives(p.pid, p.start) {
+			continue
+		}
+		if !s.missing.procs[p] {
+			found.procs[p], again = true, true
+			continue
+		}
+		if err := s.t.lost(p, &bpf.SpliffEvHdr{Time: now}); err != nil {
+			return false, err
 		}
 	}
-	return nil
+	s.missing = found
+	return again, nil
 }
 
 // unlocated names, at the end, the bytes that were counted as lost but that no

@@ -64,6 +64,7 @@ type Session struct {
 	missed  uint64
 	swept   time.Time // when lost words were last made good
 	unswept bool      // there may be some
+	missing missing   // what the last look found
 }
 
 // Open loads the kernel side, puts probes on every TLS library it finds and starts
@@ -471,7 +472,8 @@ func (s *Session) rest(sink Sink, last bool) {
 // finish names what never arrived and closes the session. The context's cause is
 // the reason, unless the command ended by itself.
 func (s *Session) finish(ctx context.Context, now *bpf.SpliffEvHdr) error {
-	if err := s.t.buried(now.Time); err != nil {
+	// Nothing comes into the ring any more, and all of it has been read.
+	if err := s.t.buried(now.Time, s.k.ended(), func(uint64) bool { return true }); err != nil {
 		return err
 	}
 	if err := s.t.settle(now.Time); err != nil {

@@ -20,8 +20,8 @@ import (
 type kernelState interface {
 	conn(key sslKey) (bpf.SpliffConn, bool)
 	forget(key sslKey)
-	// ended lists the connections that ended while the ring had no room to say so.
-	ended() map[sslKey]bpf.SpliffConn
+	// find looks for the key of a connection by its number.
+	find(id uint64) (sslKey, bool)
 }
 
 // tracked is a connection that has been announced and has not ended.
@@ -318,10 +318,15 @@ func endOf(k bpf.SpliffConn, why format.EndReason) format.ConnEnd {
 
 // buried finishes connections whose end found no room in the ring. One that was
 // never announced is introduced first: its bytes are lost, not unheard of.
-func (t *translator) buried(now uint64) error {
-	ended := t.kernel.ended()
+//
+// Of those that ended since the ring was last drained, samples may still wait in it:
+// only the ones for which ripe says otherwise are finished.
+func (t *translator) buried(now uint64, ended map[sslKey]bpf.SpliffConn, ripe func(id uint64) bool) error {
 	for _, key := range slices.SortedFunc(maps.Keys(ended), func(a, b sslKey) int { return cmp.Compare(ended[a].Id, ended[b].Id) }) {
 		k := ended[key]
+		if !ripe(k.Id) {
+			continue
+		}
 		h := &bpf.SpliffEvHdr{Tgid: key.Tgid, Conn: k.Id, Time: now}
 		c, err := t.known(h)
 		if err != nil {
@@ -335,6 +340,20 @@ func (t *translator) buried(now uint64) error {
 	return nil
 }
 
+// inKernel returns what the kernel side counted of a connection. One whose
+// announcement found no room, while bytes of it did, is looked for by its number.
+func (t *translator) inKernel(c *tracked) (bpf.SpliffConn, bool) {
+	if c.key == (sslKey{}) {
+		key, ok := t.kernel.find(c.seq)
+		if !ok {
+			return bpf.SpliffConn{}, false
+		}
+		c.key = key
+	}
+	k, ok := t.kernel.conn(c.key)
+	return k, ok && k.Id == c.seq
+}
+
 // open returns the open connections, oldest first: whatever is said of all of them
 // is said in the same order every time.
 func (t *translator) open() []*tracked { return slices.SortedFunc(maps.Values(t.conns), byID) }
@@ -344,7 +363,7 @@ func byID(a, b *tracked) int { return cmp.Compare(a.id, b.id) }
 // settle names what is missing at the end of connections that are still open.
 func (t *translator) settle(now uint64) error {
 	for _, c := range t.open() {
-		if k, ok := t.kernel.conn(c.key); ok && k.Id == c.seq {
+		if k, ok := t.inKernel(c); ok {
 			if err := t.trailing(&bpf.SpliffEvHdr{Time: now}, c, k.Off, k.Cause); err != nil {
 				return err
 			}

@@ -66,6 +66,14 @@ func (k noKernel) ended() map[sslKey]bpf.SpliffConn {
 	}
 	return ended
 }
+func (k noKernel) find(id uint64) (sslKey, bool) {
+	for key, c := range k {
+		if c.Id == id {
+			return key, true
+		}
+	}
+	return sslKey{}, false
+}
 func (k noKernel) forget(key sslKey) { delete(k, key) }
 
 // lines is a sink that writes each event as one line.
@@ -213,6 +221,14 @@ func TestTranslate(t *testing.T) {
 			end 1 reason 2 9/0
 			end 2 reason 2 0/0
 			exit`},
+		{"announcement lost, then the end", noKernel{testKey(0xa0): {Id: 11, Off: [2]uint64{9, 0}, Cause: [2]uint8{ring, 0}, Lost: [2][3]uint64{{6}}}},
+			[][]byte{procSample(), dataSample(11, 0, 0, "abc", 0), exitSample(900)},
+			`proc 100 nginx ["a" "b c"] start 400
+			conn 1 ssl 0 gen 0 mid true
+			data 1 1@0 abc
+			drop 1 1 cause 1 3+6
+			end 1 reason 2 9/0
+			exit`},
 		{"exec ends connections, not the process", nil,
 			[][]byte{procSample(), connSample(11, 0xa0), execSample("curl")},
 			`proc 100 nginx ["a" "b c"] start 400
@@ -306,7 +322,10 @@ func TestBuried(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := tr.buried(1); err != nil {
+	if err := tr.buried(1, kernel.ended(), func(uint64) bool { return false }); err != nil || len(kernel) != 3 {
+		t.Fatalf("%v: buried what is not ripe: %v", err, kernel)
+	}
+	if err := tr.buried(1, kernel.ended(), func(uint64) bool { return true }); err != nil {
 		t.Fatal(err)
 	}
 	want := []string{"conn 1 ssl a0 gen 0 mid false", "data 1 1@0 abc", "drop 1 1 cause 1 3+1", "end 1 reason 1 4/0",

@@ -198,7 +198,7 @@ func (a *ledger) take(ev *format.Event) {
 			key := stream{ev.Conn, format.Dir(i + 1)}
 			by := end.Causes[i]
 			if a.got[key]+a.gap[key] != n || a.gap[key] != end.Lost[i] || by.RingFull+by.Fault+by.Snaplen != end.Lost[i] {
-				a.t.Errorf("%v: %d recorded + %d lost, the process moved %d and lost %d: %+v", key, a.got[key], a.gap[key], n, end.Lost[i], by)
+				a.t.Errorf("%v: %d recorded + %d lost, the process moved %d and lost %d: %+v, reason %d", key, a.got[key], a.gap[key], n, end.Lost[i], by, end.Reason)
 			}
 		}
 	case format.TypeEnd:
