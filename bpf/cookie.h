@@ -27,6 +27,7 @@ enum what {
 	W_INIT = 13, /* argument 1 becomes a session */
 	W_SEEN = 14, /* argument 1 proves to be a session */
 	W_INNER_READ = 15, /* inner.h: where a read ends inside the library; bits 32 and up say where its values are */
+	W_RENEG = 16, /* a handshake inside it is not a new session's */
 };
 enum how {
 	/* W_READ, W_WRITE: where the length is. */
@@ -52,6 +53,7 @@ enum how {
 enum call_flags {
 	F_ZERO = 1,  /* the handshake function returns 0 for success, not 1 */
 	F_KNOWN = 2, /* the function serves other objects too: only known sessions count */
+	F_SPILLED = 4, /* Go: at the return, the arguments are still on the caller's stack */
 };
 #define WHAT(cookie) ((cookie) & 0xff)
 #define HOW(cookie) (((cookie) >> 8) & 0xff)

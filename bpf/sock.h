@@ -10,13 +10,20 @@
 #ifndef SPLIFF_SOCK_H
 #define SPLIFF_SOCK_H
 
+/* The innermost TLS call that the current task is in. */
+static __always_inline struct frame *current_call(void)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_state *t = bpf_task_storage_get(&tasks, task, 0, 0);
+	if (t && t->depth && t->depth <= FRAMES)
+		return &t->frames[(t->depth - 1) & (FRAMES - 1)];
+	return go_probed ? go_top(task) : 0;
+}
+
 static __always_inline int used(struct sock *sk, bool sent)
 {
-	struct task_state *t = bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), 0, 0);
-	if (!t || !t->depth || t->depth > FRAMES)
-		return 0;
-	struct frame *f = &t->frames[(t->depth - 1) & (FRAMES - 1)];
-	if (f->cookie)
+	struct frame *f = current_call();
+	if (!f || f->cookie)
 		return 0;
 	__u16 family = sk->__sk_common.skc_family;
 	switch (family) {

@@ -16,12 +16,14 @@
 #include "maps.h"
 #include "emit.h"
 #include "task.h"
+#include "goroutine.h"
 #include "sock.h"
 #include "cookie.h"
 #include "session.h"
 #include "calls.h"
 #include "inner.h"
 #include "touch.h"
+#include "golang.h"
 
 char LICENSE[] SEC("license") = "GPL v2";
 
@@ -38,4 +40,5 @@ const enum ev_dir *keep_ev_dir __attribute__((unused));
 const enum loss *keep_loss __attribute__((unused));
 const enum what *keep_what __attribute__((unused));
 const enum how *keep_how __attribute__((unused));
+const struct go_key *keep_go_key __attribute__((unused));
 const enum call_flags *keep_call_flags __attribute__((unused));

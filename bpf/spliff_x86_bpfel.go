@@ -16,8 +16,9 @@ import (
 type SpliffCallFlags uint32
 
 const (
-	SpliffCallFlagsF_ZERO  SpliffCallFlags = 1
-	SpliffCallFlagsF_KNOWN SpliffCallFlags = 2
+	SpliffCallFlagsF_ZERO    SpliffCallFlags = 1
+	SpliffCallFlagsF_KNOWN   SpliffCallFlags = 2
+	SpliffCallFlagsF_SPILLED SpliffCallFlags = 4
 )
 
 type SpliffConn struct {
@@ -173,6 +174,37 @@ type SpliffEvProc struct {
 	Args    [1024]uint8
 }
 
+type SpliffGoCalls struct {
+	_      structs.HostLayout
+	Depth  uint32
+	Pad    uint32
+	Frames [4]struct {
+		_        structs.HostLayout
+		Ssl      uint64
+		Buf      uint64
+		Num      uint64
+		Out      uint64
+		Start    uint64
+		Sp       uint64
+		Cookie   uint64
+		Tuple    SpliffTuple
+		What     uint64
+		Local    uint64
+		Sent     uint8
+		Received uint8
+		Pad      [6]uint8
+	}
+}
+
+type SpliffGoKey struct {
+	_     structs.HostLayout
+	G     uint64
+	Start uint64
+	Exec  uint64
+	Tgid  uint32
+	Pad   uint32
+}
+
 type SpliffHow uint32
 
 const (
@@ -264,6 +296,7 @@ const (
 	SpliffWhatW_INIT       SpliffWhat = 13
 	SpliffWhatW_SEEN       SpliffWhat = 14
 	SpliffWhatW_INNER_READ SpliffWhat = 15
+	SpliffWhatW_RENEG      SpliffWhat = 16
 )
 
 // Names of all BPF objects in the ELF.
@@ -272,6 +305,7 @@ const (
 const (
 	SpliffMapCgroups         = "cgroups"
 	SpliffMapConns           = "conns"
+	SpliffMapGoroutines      = "goroutines"
 	SpliffMapProcs           = "procs"
 	SpliffMapRing            = "ring"
 	SpliffMapTargets         = "targets"
@@ -284,6 +318,8 @@ const (
 	SpliffProgExited         = "exited"
 	SpliffProgFilesMapped    = "files_mapped"
 	SpliffProgForked         = "forked"
+	SpliffProgGoEnter        = "go_enter"
+	SpliffProgGoLeave        = "go_leave"
 	SpliffProgInnerRead      = "inner_read"
 	SpliffProgListProcesses  = "list_processes"
 	SpliffProgNewReturn      = "new_return"
@@ -292,6 +328,7 @@ const (
 	SpliffProgSockReceived   = "sock_received"
 	SpliffProgSockSent       = "sock_sent"
 	SpliffVarComms           = "comms"
+	SpliffVarGoProbed        = "go_probed"
 	SpliffVarKeepCallFlags   = "keep_call_flags"
 	SpliffVarKeepEvConn      = "keep_ev_conn"
 	SpliffVarKeepEvData      = "keep_ev_data"
@@ -302,6 +339,7 @@ const (
 	SpliffVarKeepEvHandshake = "keep_ev_handshake"
 	SpliffVarKeepEvKind      = "keep_ev_kind"
 	SpliffVarKeepEvProc      = "keep_ev_proc"
+	SpliffVarKeepGoKey       = "keep_go_key"
 	SpliffVarKeepHow         = "keep_how"
 	SpliffVarKeepLocal       = "keep_local"
 	SpliffVarKeepLoss        = "keep_loss"
@@ -313,6 +351,7 @@ const (
 	SpliffVarN_uids          = "n_uids"
 	SpliffVarNeed            = "need"
 	SpliffVarNextConn        = "next_conn"
+	SpliffVarNoCalls         = "no_calls"
 	SpliffVarPlainReserve    = "plain_reserve"
 	SpliffVarSelfTgid        = "self_tgid"
 	SpliffVarSnaplen         = "snaplen"
@@ -371,6 +410,8 @@ type SpliffProgramSpecs struct {
 	Exited        *ebpf.ProgramSpec `ebpf:"exited"`
 	FilesMapped   *ebpf.ProgramSpec `ebpf:"files_mapped"`
 	Forked        *ebpf.ProgramSpec `ebpf:"forked"`
+	GoEnter       *ebpf.ProgramSpec `ebpf:"go_enter"`
+	GoLeave       *ebpf.ProgramSpec `ebpf:"go_leave"`
 	InnerRead     *ebpf.ProgramSpec `ebpf:"inner_read"`
 	ListProcesses *ebpf.ProgramSpec `ebpf:"list_processes"`
 	NewReturn     *ebpf.ProgramSpec `ebpf:"new_return"`
@@ -384,13 +425,14 @@ type SpliffProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type SpliffMapSpecs struct {
-	Cgroups *ebpf.MapSpec `ebpf:"cgroups"`
-	Conns   *ebpf.MapSpec `ebpf:"conns"`
-	Procs   *ebpf.MapSpec `ebpf:"procs"`
-	Ring    *ebpf.MapSpec `ebpf:"ring"`
-	Targets *ebpf.MapSpec `ebpf:"targets"`
-	Tasks   *ebpf.MapSpec `ebpf:"tasks"`
-	Totals  *ebpf.MapSpec `ebpf:"totals"`
+	Cgroups    *ebpf.MapSpec `ebpf:"cgroups"`
+	Conns      *ebpf.MapSpec `ebpf:"conns"`
+	Goroutines *ebpf.MapSpec `ebpf:"goroutines"`
+	Procs      *ebpf.MapSpec `ebpf:"procs"`
+	Ring       *ebpf.MapSpec `ebpf:"ring"`
+	Targets    *ebpf.MapSpec `ebpf:"targets"`
+	Tasks      *ebpf.MapSpec `ebpf:"tasks"`
+	Totals     *ebpf.MapSpec `ebpf:"totals"`
 }
 
 // SpliffVariableSpecs contains global variables before they are loaded into the kernel.
@@ -398,6 +440,7 @@ type SpliffMapSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type SpliffVariableSpecs struct {
 	Comms           *ebpf.VariableSpec `ebpf:"comms"`
+	GoProbed        *ebpf.VariableSpec `ebpf:"go_probed"`
 	KeepCallFlags   *ebpf.VariableSpec `ebpf:"keep_call_flags"`
 	KeepEvConn      *ebpf.VariableSpec `ebpf:"keep_ev_conn"`
 	KeepEvData      *ebpf.VariableSpec `ebpf:"keep_ev_data"`
@@ -408,6 +451,7 @@ type SpliffVariableSpecs struct {
 	KeepEvHandshake *ebpf.VariableSpec `ebpf:"keep_ev_handshake"`
 	KeepEvKind      *ebpf.VariableSpec `ebpf:"keep_ev_kind"`
 	KeepEvProc      *ebpf.VariableSpec `ebpf:"keep_ev_proc"`
+	KeepGoKey       *ebpf.VariableSpec `ebpf:"keep_go_key"`
 	KeepHow         *ebpf.VariableSpec `ebpf:"keep_how"`
 	KeepLocal       *ebpf.VariableSpec `ebpf:"keep_local"`
 	KeepLoss        *ebpf.VariableSpec `ebpf:"keep_loss"`
@@ -419,6 +463,7 @@ type SpliffVariableSpecs struct {
 	N_uids          *ebpf.VariableSpec `ebpf:"n_uids"`
 	Need            *ebpf.VariableSpec `ebpf:"need"`
 	NextConn        *ebpf.VariableSpec `ebpf:"next_conn"`
+	NoCalls         *ebpf.VariableSpec `ebpf:"no_calls"`
 	PlainReserve    *ebpf.VariableSpec `ebpf:"plain_reserve"`
 	SelfTgid        *ebpf.VariableSpec `ebpf:"self_tgid"`
 	Snaplen         *ebpf.VariableSpec `ebpf:"snaplen"`
@@ -448,19 +493,21 @@ func (o *SpliffObjects) Close() error {
 //
 // It can be passed to LoadSpliffObjects or ebpf.CollectionSpec.LoadAndAssign.
 type SpliffMaps struct {
-	Cgroups *ebpf.Map `ebpf:"cgroups"`
-	Conns   *ebpf.Map `ebpf:"conns"`
-	Procs   *ebpf.Map `ebpf:"procs"`
-	Ring    *ebpf.Map `ebpf:"ring"`
-	Targets *ebpf.Map `ebpf:"targets"`
-	Tasks   *ebpf.Map `ebpf:"tasks"`
-	Totals  *ebpf.Map `ebpf:"totals"`
+	Cgroups    *ebpf.Map `ebpf:"cgroups"`
+	Conns      *ebpf.Map `ebpf:"conns"`
+	Goroutines *ebpf.Map `ebpf:"goroutines"`
+	Procs      *ebpf.Map `ebpf:"procs"`
+	Ring       *ebpf.Map `ebpf:"ring"`
+	Targets    *ebpf.Map `ebpf:"targets"`
+	Tasks      *ebpf.Map `ebpf:"tasks"`
+	Totals     *ebpf.Map `ebpf:"totals"`
 }
 
 func (m *SpliffMaps) Close() error {
 	return _SpliffClose(
 		m.Cgroups,
 		m.Conns,
+		m.Goroutines,
 		m.Procs,
 		m.Ring,
 		m.Targets,
@@ -474,6 +521,7 @@ func (m *SpliffMaps) Close() error {
 // It can be passed to LoadSpliffObjects or ebpf.CollectionSpec.LoadAndAssign.
 type SpliffVariables struct {
 	Comms           *ebpf.Variable `ebpf:"comms"`
+	GoProbed        *ebpf.Variable `ebpf:"go_probed"`
 	KeepCallFlags   *ebpf.Variable `ebpf:"keep_call_flags"`
 	KeepEvConn      *ebpf.Variable `ebpf:"keep_ev_conn"`
 	KeepEvData      *ebpf.Variable `ebpf:"keep_ev_data"`
@@ -484,6 +532,7 @@ type SpliffVariables struct {
 	KeepEvHandshake *ebpf.Variable `ebpf:"keep_ev_handshake"`
 	KeepEvKind      *ebpf.Variable `ebpf:"keep_ev_kind"`
 	KeepEvProc      *ebpf.Variable `ebpf:"keep_ev_proc"`
+	KeepGoKey       *ebpf.Variable `ebpf:"keep_go_key"`
 	KeepHow         *ebpf.Variable `ebpf:"keep_how"`
 	KeepLocal       *ebpf.Variable `ebpf:"keep_local"`
 	KeepLoss        *ebpf.Variable `ebpf:"keep_loss"`
@@ -495,6 +544,7 @@ type SpliffVariables struct {
 	N_uids          *ebpf.Variable `ebpf:"n_uids"`
 	Need            *ebpf.Variable `ebpf:"need"`
 	NextConn        *ebpf.Variable `ebpf:"next_conn"`
+	NoCalls         *ebpf.Variable `ebpf:"no_calls"`
 	PlainReserve    *ebpf.Variable `ebpf:"plain_reserve"`
 	SelfTgid        *ebpf.Variable `ebpf:"self_tgid"`
 	Snaplen         *ebpf.Variable `ebpf:"snaplen"`
@@ -515,6 +565,8 @@ type SpliffPrograms struct {
 	Exited        *ebpf.Program `ebpf:"exited"`
 	FilesMapped   *ebpf.Program `ebpf:"files_mapped"`
 	Forked        *ebpf.Program `ebpf:"forked"`
+	GoEnter       *ebpf.Program `ebpf:"go_enter"`
+	GoLeave       *ebpf.Program `ebpf:"go_leave"`
 	InnerRead     *ebpf.Program `ebpf:"inner_read"`
 	ListProcesses *ebpf.Program `ebpf:"list_processes"`
 	NewReturn     *ebpf.Program `ebpf:"new_return"`
@@ -533,6 +585,8 @@ func (p *SpliffPrograms) Close() error {
 		p.Exited,
 		p.FilesMapped,
 		p.Forked,
+		p.GoEnter,
+		p.GoLeave,
 		p.InnerRead,
 		p.ListProcesses,
 		p.NewReturn,

@@ -87,10 +87,10 @@ func loadKernel(o Options, ringBytes int) (*kernel, error) {
 	return k, nil
 }
 
-// asked leaves the rows of libraries that are to be recorded. Without a kernel side
+// asked leaves the libraries that are to be recorded. Without a kernel side
 // nothing is, and all are looked at.
-func (k *kernel) asked(rows []*library) (left []*library) {
-	for _, r := range rows {
+func (k *kernel) asked(found []content) (left []content) {
+	for _, r := range found {
 		if k == nil || len(k.libs) == 0 || slices.Contains(k.libs, r.kind) {
 			left = append(left, r)
 		}
@@ -224,6 +224,11 @@ func (k *kernel) unname(pid uint32) { k.coll.Maps["targets"].Delete(pid) }
 // named by our own descriptor: the path of another process's mapping could lead to
 // another file by now, and a breakpoint in the wrong place breaks whoever runs it.
 func (k *kernel) attach(m *image, lib uint8, sites []site) error {
+	if slices.ContainsFunc(sites, func(s site) bool { return s.goroutine }) {
+		if err := k.watchGoroutines(); err != nil {
+			return err
+		}
+	}
 	pids := k.pids
 	if len(pids) == 0 {
 		pids = []uint32{0}
@@ -294,12 +299,17 @@ func (k *kernel) groups(sites []site, lib uint8) []group {
 	}
 	touch := group{prog: "session_touch"}
 	inner := group{prog: "inner_read"}
+	goEnter, goLeave := group{prog: "go_enter"}, group{prog: "go_leave"}
 	add := func(g *group, s site) {
 		g.at = append(g.at, s.off)
 		g.cookies = append(g.cookies, s.cookie(lib))
 	}
 	for _, s := range sites {
 		switch {
+		case s.goroutine && s.entry:
+			add(&goEnter, s)
+		case s.goroutine:
+			add(&goLeave, s)
 		case !s.entry:
 			add(&made, s)
 		case s.what == whatInnerRead:
@@ -313,7 +323,7 @@ func (k *kernel) groups(sites []site, lib uint8) []group {
 			add(&touch, s)
 		}
 	}
-	return []group{leave, touch, inner, enter, made}
+	return []group{leave, touch, inner, enter, made, goLeave, goEnter}
 }
 
 // watchLinker puts the probe on a dynamic linker that tells of newly mapped files.

@@ -1,8 +1,6 @@
 package record
 
 import (
-	"bytes"
-	"debug/elf"
 	"fmt"
 	"path"
 	"slices"
@@ -12,7 +10,7 @@ import (
 type Kind struct {
 	Name  string   // "openssl"
 	Title string   // "OpenSSL"
-	Files []string // base names of its shared libraries, patterns as of [path.Match]
+	Files []string // base names of its shared libraries, patterns as of [path.Match]; none if it is part of programs
 }
 
 // Kinds returns every kind that can be recorded, always in the same order. The
@@ -27,7 +25,7 @@ func Kinds() []Kind {
 		}
 		kinds[i].Files = append(kinds[i].Files, l.files...)
 	}
-	return kinds
+	return append(kinds, Kind{Name: boringKind, Title: "BoringSSL"}, Kind{Name: goKind, Title: "Go crypto/tls"})
 }
 
 // library is a row of the table of libraries: one kind of file with functions to
@@ -88,38 +86,6 @@ func (l *library) missing(m *image) (names []string) {
 		}
 	}
 	return names
-}
-
-// mentions reports whether the names of a library's needed functions are among
-// the dynamic strings of a file. A file that only calls them has them too; but
-// most have not, and this costs a hundredth of reading the symbols.
-func mentions(open string) (yes bool) {
-	defer func() {
-		if recover() != nil { // the file is hostile input
-			yes = false
-		}
-	}()
-	f, e, err := openELF(open)
-	if err != nil {
-		return false
-	}
-	defer f.Close()
-	s := e.Section(".dynstr")
-	if s == nil || s.Type != elf.SHT_STRTAB {
-		return false
-	}
-	strs, err := s.Data()
-	if err != nil {
-		return false
-	}
-	return slices.ContainsFunc(libraries(), func(l *library) bool {
-		for _, f := range l.functions {
-			if f.need && !bytes.Contains(strs, append([]byte(f.name), 0)) {
-				return false
-			}
-		}
-		return true
-	})
 }
 
 // sites resolves every place to watch in m. It fails when m does not export what

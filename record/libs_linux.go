@@ -103,7 +103,7 @@ func (l *libs) look(m mapped) (of []int, linker bool, err error) {
 	base := m.base()
 	if isLinker(base) {
 		linker = l.watch(m.path, open)
-	} else if rows := named(base); rows != nil || mentions(open) {
+	} else if rows := named(base); rows != nil || promising(open) {
 		if of, err = l.add(m.path, open, rows); err != nil {
 			return of, false, err
 		}
@@ -192,19 +192,16 @@ func (l *libs) resolve(path, open string, rows []*library) (of []int, err error)
 	if err != nil {
 		return nil, nil
 	}
-	if rows == nil {
-		rows = within(m)
-	}
-	rows = l.k.asked(rows)
+	found := l.k.asked(contents(m, rows))
 	key := keyOf(m, st)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if of, known := l.met(key); known || len(rows) == 0 {
+	if of, known := l.met(key); known || len(found) == 0 {
 		return of, nil
 	}
-	for _, row := range rows {
-		t := Target{Library: row.kind, Path: path, BuildID: m.buildID}
-		if err := l.probe(m, row, &t); err != nil {
+	for _, c := range found {
+		t := Target{Library: c.kind, Path: path, BuildID: m.buildID}
+		if err := l.probe(m, c, &t); err != nil {
 			return of, fmt.Errorf("probe %s: %w", path, err)
 		}
 		if t.Problem != "" {
@@ -220,22 +217,21 @@ func (l *libs) resolve(path, open string, rows []*library) (of []int, err error)
 }
 
 // probe puts probes on the functions of one library in m, or says in t why not.
-func (l *libs) probe(m *image, row *library, t *Target) error {
+func (l *libs) probe(m *image, c content, t *Target) error {
 	if l.probed >= maxLibraries {
 		t.Problem = fmt.Sprintf("%d libraries carry probes already", maxLibraries)
 		return nil
 	}
-	sites, err := row.sites(m)
-	if err != nil {
-		t.Problem = err.Error()
+	if c.err != nil {
+		t.Problem = c.err.Error()
 		return nil
 	}
 	t.ID = uint8(l.probed + 1)
-	for _, s := range sites {
+	for _, s := range c.sites {
 		t.Sites = append(t.Sites, s.public())
 	}
 	if l.k != nil {
-		if err := l.k.attach(m, t.ID, sites); err != nil {
+		if err := l.k.attach(m, t.ID, c.sites); err != nil {
 			return err
 		}
 	}

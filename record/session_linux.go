@@ -302,6 +302,7 @@ func (s *Session) scan(ctx context.Context, pid uint32) {
 // reap deletes the entries of processes that were dead a round ago too: by then
 // their last events have been drained.
 func (s *Session) reap(before map[sslKey]uint64) map[sslKey]uint64 {
+	s.k.reapGoroutines(s.libs.proc.lives)
 	now := s.k.dead(s.libs.proc.lives)
 	for key, id := range now {
 		if before[key] == id {

@@ -33,6 +33,7 @@ const (
 	whatInit
 	whatSeen
 	whatInnerRead
+	whatReneg
 )
 
 const (
@@ -54,8 +55,9 @@ const (
 )
 
 const (
-	flagZero  flags = 1
-	flagKnown flags = 2
+	flagZero    flags = 1
+	flagKnown   flags = 2
+	flagSpilled flags = 4
 )
 
 // Cost says how the kernel runs the instruction that a probe replaces.
@@ -108,6 +110,8 @@ type site struct {
 	entry bool      // entry probe
 	ret   bool      // return probe; then nothing before off touches the stack
 	regs  registers // of whatInnerRead
+	// goroutine: a place in Go code, at an entry or else at a return instruction.
+	goroutine bool
 }
 
 func (s site) public() Site {

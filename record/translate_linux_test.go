@@ -379,7 +379,7 @@ func TestConstants(t *testing.T) {
 		whatWrite: bpf.SpliffWhatW_WRITE, whatRead: bpf.SpliffWhatW_READ, whatHandshake: bpf.SpliffWhatW_HANDSHAKE, whatALPN: bpf.SpliffWhatW_ALPN,
 		whatNew: bpf.SpliffWhatW_NEW, whatFree: bpf.SpliffWhatW_FREE, whatClear: bpf.SpliffWhatW_CLEAR, whatUpRef: bpf.SpliffWhatW_UP_REF,
 		whatShutdown: bpf.SpliffWhatW_SHUTDOWN, whatServer: bpf.SpliffWhatW_SERVER, whatClient: bpf.SpliffWhatW_CLIENT,
-		whatRole: bpf.SpliffWhatW_ROLE, whatInit: bpf.SpliffWhatW_INIT, whatSeen: bpf.SpliffWhatW_SEEN,
+		whatRole: bpf.SpliffWhatW_ROLE, whatInit: bpf.SpliffWhatW_INIT, whatSeen: bpf.SpliffWhatW_SEEN, whatReneg: bpf.SpliffWhatW_RENEG,
 	} {
 		if uint32(got) != uint32(want) {
 			t.Errorf("function kind %d is %d in C", got, want)
@@ -395,7 +395,7 @@ func TestConstants(t *testing.T) {
 			t.Errorf("argument shape %d is %d in C", got, want)
 		}
 	}
-	for got, want := range map[flags]bpf.SpliffCallFlags{flagZero: bpf.SpliffCallFlagsF_ZERO, flagKnown: bpf.SpliffCallFlagsF_KNOWN} {
+	for got, want := range map[flags]bpf.SpliffCallFlags{flagZero: bpf.SpliffCallFlagsF_ZERO, flagKnown: bpf.SpliffCallFlagsF_KNOWN, flagSpilled: bpf.SpliffCallFlagsF_SPILLED} {
 		if uint32(got) != uint32(want) {
 			t.Errorf("flag %d is %d in C", got, want)
 		}

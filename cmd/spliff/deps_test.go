@@ -78,7 +78,7 @@ func importTable() []importRule {
 			why:   "the kernel side copies and counts: policy is record's",
 		},
 		{
-			pkg: "record", own: []string{"bpf", "format"},
+			pkg: "record", own: []string{"bpf", "format", "record"},
 			other: []string{"github.com/cilium/ebpf", "golang.org/x/sys", "golang.org/x/arch"},
 			never: []string{"net/http", "log", "log/slog", "compress/gzip"},
 			why:   "what runs as root copies bytes and parses none of them",
@@ -88,6 +88,12 @@ func importTable() []importRule {
 			other: []string{"github.com/cilium/ebpf", "golang.org/x/sys"},
 			never: []string{"net/http", "log", "log/slog"},
 			why:   "the benchmark starts what it measures, the built spliff too, and reads of it what any user can",
+		},
+		{
+			pkg: "record/locate", own: nil,
+			other: []string{"golang.org/x/arch"},
+			never: []string{"os", "os/exec", "net", "net/http", "log", "log/slog"},
+			why:   "finding functions is a question about bytes of a hostile file: it opens none, and probes are record's",
 		},
 		{
 			pkg: "replay", own: []string{"format", "decode"}, other: nil,

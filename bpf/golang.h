@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//go:build ignore
+/*
+ * golang.h - programs on the functions of Go's crypto/tls.
+ *
+ * Return probes would change return addresses, which Go's runtime finds when it
+ * moves a stack: so every return instruction carries an entry probe instead.
+ */
+#ifndef SPLIFF_GOLANG_H
+#define SPLIFF_GOLANG_H
+
+/* conn.refs of a Go connection counts the reads and writes in progress, which may
+ * outlast Close; this bit says that Close was called. */
+#define GO_CLOSED 0x80000000
+
+/* frame.out of a Go call. */
+enum {
+	GO_COUNTED = 1,  /* in conn.refs */
+	GO_ON_STACK = 2, /* buf: bytes below the stack's upper end */
+	GO_TOLD = 4,     /* a write whose bytes were told at its entry */
+};
+
+/* runtime.g begins with the bounds of its stack; behind them lies what every
+ * function's prologue compares with, 0x10(R14). */
+struct go_stack {
+	__u64 lo, hi;
+};
+
+static __always_inline struct frame *go_frame(struct go_calls *s, __u32 depth)
+{
+	if (!depth || depth > FRAMES)
+		return 0;
+	asm volatile("" : "+r"(depth)); /* keeps clang from dropping the mask the verifier wants */
+	return &s->frames[(depth - 1) & (FRAMES - 1)];
+}
+
+/* A handshake begins: with it a connection, unless it is a renegotiation. */
+static __always_inline void go_begins(struct conn_key *k, struct frame *f, struct frame *outer)
+{
+	if (outer && WHAT(outer->what) == W_RENEG)
+		return;
+	struct conn *c = born(k, f->what, f->start);
+	if (!c) {
+		count_loss(LOSS_STATE, 1, 0);
+		return;
+	}
+	c->hs_start = f->start;
+	/* The read or write that began it is one of the connection's. */
+	if (outer && outer->ssl == k->ssl && (WHAT(outer->what) == W_READ || WHAT(outer->what) == W_WRITE)) {
+		outer->out |= GO_COUNTED;
+		c->refs = 1;
+	}
+}
+
+SEC("uprobe.multi")
+int go_enter(struct pt_regs *ctx)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_state *t = bpf_task_storage_get(&tasks, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!t) {
+		count_loss(LOSS_STATE, 1, 0);
+		return 0;
+	}
+	if (!traced(t))
+		return 0;
+	struct go_key key;
+	struct go_stack stack;
+	go_key_of(&key, GO_G(ctx));
+	struct go_calls *s = bpf_map_lookup_elem(&goroutines, &key);
+	if (!s) {
+		bpf_map_update_elem(&goroutines, &key, (void *)&no_calls, BPF_NOEXIST);
+		s = bpf_map_lookup_elem(&goroutines, &key);
+	}
+	if (!s || bpf_probe_read_user(&stack, sizeof(stack), (void *)key.g)) {
+		count_loss(LOSS_STATE, 1, 0);
+		return 0;
+	}
+	__u64 sp = stack.hi - PT_REGS_SP(ctx), what = bpf_get_attach_cookie(ctx);
+	__u32 d = s->depth;
+	/* Calls this deep or deeper were left without a return (a panic), or entered
+	 * twice: the stack had to grow first. */
+	while (d > 0 && d <= FRAMES && s->frames[(d - 1) & (FRAMES - 1)].sp >= sp)
+		d--;
+	if (d >= FRAMES) {
+		count_loss(LOSS_NEST, 1, 0);
+		return 0;
+	}
+	s->depth = d + 1;
+	struct frame *f = go_frame(s, d + 1);
+	if (!f)
+		return 0;
+	f->ssl = GO_REG1(ctx);
+	f->buf = GO_REG2(ctx);
+	f->num = GO_REG3(ctx);
+	f->out = 0;
+	f->start = bpf_ktime_get_ns();
+	f->sp = sp;
+	f->cookie = f->local = 0;
+	f->sent = f->received = 0;
+	f->what = what;
+	struct conn_key k;
+	key_of(&k, f->ssl);
+	switch (WHAT(what)) {
+	case W_HANDSHAKE:
+		go_begins(&k, f, go_frame(s, d));
+		break;
+	case W_READ:
+	case W_WRITE: {
+		struct conn *c = bpf_map_lookup_elem(&conns, &k);
+		if (c && !c->ended) {
+			__sync_fetch_and_add(&c->refs, 1);
+			f->out |= GO_COUNTED;
+			/* Another goroutine can have read the answer before this write returns: told
+			 * then, it would come after the answer. A write that fails breaks the
+			 * connection for good, so at most the end of its last write is told in vain. */
+			if (WHAT(what) == W_WRITE && (c->hs_done || c->mid)) {
+				f->out |= GO_TOLD;
+				moved(&k, f, f->num, f->start);
+				break;
+			}
+		}
+		if (f->buf >= stack.lo && f->buf < stack.hi) {
+			f->buf = stack.hi - f->buf;
+			f->out |= GO_ON_STACK;
+		}
+	}
+	}
+	return 0;
+}
+
+/* Ends a connection that is closed and has no call in progress. */
+static __always_inline void go_ends(struct conn_key *k, struct conn *c, __u64 now)
+{
+	if (emit_end(k, c, END_FREE, now))
+		bpf_map_delete_elem(&conns, k);
+}
+
+static __always_inline void go_close(struct conn_key *k, __u64 now)
+{
+	struct conn *c = bpf_map_lookup_elem(&conns, k);
+	if (!c || c->ended || c->refs & GO_CLOSED)
+		return;
+	c->shutdown = 1;
+	if (!__sync_fetch_and_add(&c->refs, GO_CLOSED))
+		go_ends(k, c, now);
+}
+
+/* negotiateALPN has returned a string to the server's handshake. */
+static __always_inline void go_selected(struct pt_regs *ctx, struct frame *f)
+{
+	__u64 n = GO_REG2(ctx);
+	struct conn_key k;
+	key_of(&k, f->ssl);
+	struct conn *c = bpf_map_lookup_elem(&conns, &k);
+	if (!c || WHAT(f->what) != W_HANDSHAKE || !n || n > ALPN_LEN)
+		return;
+	__u32 m = n - 1;
+	asm volatile("" : "+r"(m));
+	m &= ALPN_LEN - 1;
+	if (bpf_probe_read_user(c->alpn, m + 1, (void *)GO_REG1(ctx)))
+		return;
+	c->alpn_len = n;
+	c->dirty = 1;
+}
+
+/* A read or write whose beginning was not seen, as it began before the recording:
+ * many connections wait in a read. Its arguments are found where the caller left
+ * room for them, if the function keeps them there. */
+static __always_inline int go_unseen(struct pt_regs *ctx, __u64 what)
+{
+	struct task_state *t = bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), 0,
+						    BPF_LOCAL_STORAGE_GET_F_CREATE);
+	struct {
+		__u64 conn, buf, len;
+	} args;
+	if ((WHAT(what) != W_READ && WHAT(what) != W_WRITE) || (long)GO_REG1(ctx) <= 0 || !t || !traced(t))
+		return 0;
+	if (!(FLAGS(what) & F_SPILLED) || bpf_probe_read_user(&args, sizeof(args), (void *)PT_REGS_SP(ctx) + 8)) {
+		count_loss(LOSS_STATE, 1, GO_REG1(ctx));
+		return 0;
+	}
+	struct frame f = {};
+	struct conn_key k;
+	f.ssl = args.conn;
+	f.buf = args.buf;
+	f.num = args.len;
+	f.start = bpf_ktime_get_ns();
+	f.what = what;
+	key_of(&k, f.ssl);
+	moved(&k, &f, GO_REG1(ctx), f.start);
+	return 0;
+}
+
+SEC("uprobe.multi")
+int go_leave(struct pt_regs *ctx)
+{
+	if (stopped)
+		return 0;
+	__u64 what = bpf_get_attach_cookie(ctx);
+	struct go_key key;
+	struct go_stack stack;
+	go_key_of(&key, GO_G(ctx));
+	struct go_calls *s = bpf_map_lookup_elem(&goroutines, &key);
+	if (!s)
+		return go_unseen(ctx, what);
+	if (bpf_probe_read_user(&stack, sizeof(stack), (void *)key.g))
+		return go_unseen(ctx, what);
+	__u64 sp = stack.hi - PT_REGS_SP(ctx);
+	__u32 d = s->depth;
+	while (d > 0 && d <= FRAMES && s->frames[(d - 1) & (FRAMES - 1)].sp > sp)
+		d--;
+	struct frame *f = go_frame(s, d);
+	if (f && WHAT(what) == W_ALPN) {
+		go_selected(ctx, f);
+		return 0;
+	}
+	if (!f || f->sp != sp || WHAT(f->what) != WHAT(what))
+		return go_unseen(ctx, what);
+	s->depth = --d;
+	struct frame *outer = go_frame(s, d);
+	/* TLS inside TLS: the inner call's socket carries the outer session too. */
+	if (outer && !outer->cookie && f->cookie) {
+		outer->cookie = f->cookie;
+		outer->tuple = f->tuple;
+	}
+	__u64 now = bpf_ktime_get_ns();
+	struct conn_key k;
+	key_of(&k, f->ssl);
+	switch (WHAT(what)) {
+	case W_HANDSHAKE:
+		shook(&k, f, GO_REG1(ctx) ? 0 : 1, now); /* an error is an interface, nil has no type */
+		break;
+	case W_FREE:
+		go_close(&k, now);
+		break;
+	case W_READ:
+	case W_WRITE: {
+		if (f->out & GO_ON_STACK)
+			f->buf = stack.hi - f->buf;
+		/* Bytes count also when an error comes with them (io.Reader). */
+		if (!(f->out & GO_TOLD))
+			moved(&k, f, GO_REG1(ctx), now);
+		struct conn *c = f->out & GO_COUNTED ? bpf_map_lookup_elem(&conns, &k) : 0;
+		if (c && f->out & GO_TOLD) {
+			take_link(c, f);
+			if (recorded(c))
+				emit_conn(&k, c, now);
+		}
+		if (c && __sync_fetch_and_sub(&c->refs, 1) == GO_CLOSED + 1)
+			go_ends(&k, c, now);
+	}
+	}
+	if (!d)
+		bpf_map_delete_elem(&goroutines, &key);
+	return 0;
+}
+
+#endif
