@@ -64,7 +64,9 @@ func unwatched(m *image) (names []string) {
 			names = append(names, u.name)
 		}
 	}
-	if len(names) == 0 && large(m.elf) {
+	// A Go program's own TLS is found by its functions; what it only names is no
+	// part of it. Ours names all of them.
+	if len(names) == 0 && large(m.elf) && !locate.IsGo(m.elf) {
 		names = locate.Unsupported(m.elf, m.f)
 	}
 	return names

@@ -82,7 +82,8 @@ func TestNginxBodies(t *testing.T) {
 			dir := t.TempDir()
 			file := filepath.Join(dir, "session.spl")
 			// Others on this machine may run curl too.
-			args := []string{"-o", file, "--comm", "nginx", "--comm", "curl", "--ppid", strconv.Itoa(os.Getpid())}
+			// Both ends of 20 MiB at once: what a loaded machine needs to lose none of it.
+			args := []string{"-o", file, "--ring", "64MiB", "--comm", "nginx", "--comm", "curl", "--ppid", strconv.Itoa(os.Getpid())}
 			sizes := sizes
 			if tt.without != "" {
 				args = append(args, "--without", tt.without)
