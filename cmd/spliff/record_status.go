@@ -204,7 +204,7 @@ func causeText(c format.DropCause) string {
 // emptyHints says what may be wrong when nothing was recorded.
 func (o *recordOptions) emptyHints(rec recorder) []string {
 	if len(rec.Targets()) == 0 {
-		return []string{"no TLS library that can be recorded was found; Go, Rust and Chromium bring their own, which are not recorded yet"}
+		return []string{"no TLS library that can be recorded was found: spliff libs says what was seen and why it is not recorded"}
 	}
 	var hints []string
 	if o.library() {
