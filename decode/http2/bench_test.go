@@ -16,6 +16,8 @@ func benchTalk(b *testing.B, n int) []decodetest.Step {
 	body := make([]byte, 1024)
 	for i := range n {
 		id := uint32(1 + 2*i)
+		// As much room as the body takes: the connection begins with 64 KiB.
+		k.cl.frame(frameWindow, 0, 0, 0, 0, byte(len(body)>>8), 0)
 		k.cl.block(id, true, ":method", "GET", ":scheme", "https", ":authority", "www.example.com",
 			":path", fmt.Sprintf("/static/chunks/%d/main-%x.js?v=%d", i, i*7919, i%13),
 			"user-agent", "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0",
