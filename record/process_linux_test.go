@@ -211,11 +211,12 @@ func TestTLSInsideTLS(t *testing.T) {
 			return
 		}
 		w.WriteHeader(http.StatusOK)
-		down, _, err := w.(http.Hijacker).Hijack()
+		down, early, err := w.(http.Hijacker).Hijack()
 		if err != nil {
 			return
 		}
-		go func() { io.Copy(up, down); up.(*net.TCPConn).CloseWrite() }()
+		// early holds what the client sent before the connection was ours.
+		go func() { io.Copy(up, early); up.(*net.TCPConn).CloseWrite() }()
 		io.Copy(down, up)
 		down.(*tls.Conn).Close()
 	}))
