@@ -202,6 +202,19 @@ func (l *jsonLine) comma(i int) {
 	}
 }
 
+// texts appends a key and a list of captured texts, unless it is empty.
+func (l *jsonLine) texts(key literal, list []string) {
+	if len(list) == 0 {
+		return
+	}
+	l.own(key)
+	for i, text := range list {
+		l.comma(i)
+		l.wild("", text)
+	}
+	l.own("]")
+}
+
 // fields appends header or trailer fields as pairs: an object would lose order and
 // repeats. A third element marks a field that HPACK could not give back.
 func (l *jsonLine) fields(key literal, list []decode.Field) {

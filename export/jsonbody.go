@@ -23,23 +23,8 @@ func (l *jsonLine) body(m *decode.Message) {
 	data := contentOf(b)
 	l.own(`,"body":{"size":`)
 	l.b = strconv.AppendInt(l.b, int64(len(data)), 10)
-	if len(b.Codings) > 0 {
-		l.own(`,"coding":[`)
-		for i, c := range b.Codings {
-			l.comma(i)
-			l.wild("", c)
-		}
-		l.own("]")
-	}
-	if len(b.Removed) > 0 { // where they are not those of "coding"
-		l.own(`,"removed":[`)
-		for i, c := range b.Removed {
-			l.comma(i)
-			l.own(`"`)
-			l.b = append(appendText(l.b, c), '"')
-		}
-		l.own("]")
-	}
+	l.texts(`,"coding":[`, b.Codings)
+	l.texts(`,"removed":[`, b.Removed) // where they are not those of "coding"
 	cut := b.Cut || b.ContentCut
 	if decoded(b) {
 		l.own(`,"decoded":true`)

@@ -221,14 +221,7 @@ func (l *jsonLine) proc(c *replay.Conn) {
 	l.uint(`,"uid":`, uint64(p.UID))
 	l.some(`,"comm":`, p.Comm)
 	l.some(`,"exe":`, p.Exe)
-	if len(p.Args) > 0 {
-		l.own(`,"args":[`)
-		for i, a := range p.Args {
-			l.comma(i)
-			l.wild("", a)
-		}
-		l.own("]")
-	}
+	l.texts(`,"args":[`, p.Args)
 	l.some(`,"cgroup":`, p.Cgroup)
 	l.own("}")
 }
