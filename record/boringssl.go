@@ -46,7 +46,7 @@ func boringSites(m *image) ([]site, error) {
 			return nil, fmt.Errorf("resolve %s: %w", s.name, locate.ErrUncertain)
 		}
 		s.ret = role.what.returns()
-		s.entry = role.what != whatNew || role.how != howSession
+		s.entry = role.what.enters(role.how)
 		sites = append(sites, s)
 	}
 	return sites, nil

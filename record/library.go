@@ -138,10 +138,14 @@ func (f *function) sites(m *image) (sites []site) {
 			sites[i].what = f.what
 		}
 		sites[i].flags = f.flags
-		sites[i].entry = f.what != whatNew || f.how != howSession
+		sites[i].entry = f.what.enters(f.how)
 	}
 	return sites
 }
+
+// enters reports whether the entry of such a function is watched: where a session is
+// made and returned there is none yet.
+func (w what) enters(h how) bool { return w != whatNew || h != howSession }
 
 // returns reports whether the return of such a function is watched.
 func (w what) returns() bool { return w <= whatNew }

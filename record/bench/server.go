@@ -7,7 +7,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -139,14 +138,3 @@ func cpuSeconds(pid int) (float64, error) {
 	system, err2 := strconv.Atoi(f[12])
 	return float64(user+system) / 100, errors.Join(err1, err2)
 }
-
-// discard counts what is written to it.
-type discard struct{ n int64 }
-
-// Write implements [io.Writer].
-func (d *discard) Write(p []byte) (int, error) {
-	d.n += int64(len(p))
-	return len(p), nil
-}
-
-var _ io.Writer = (*discard)(nil)
