@@ -6,20 +6,20 @@ import (
 	"github.com/NoFear0411/spliff/replay"
 )
 
-// Decoded returns a sink that removes the content codings of the messages in items
-// of one kind, and of messages inside exchanges, before s sees them. Up to limit
-// bytes of each body are decoded.
+// Decoded returns a sink that removes the content codings of the messages in
+// exchanges, and of those inside them, before s sees them. Up to limit bytes of each
+// body are decoded. [NewText] decodes what it prints by itself: it prints requests
+// before their exchange.
 //
 // Bodies are decoded here, one at a time and only for what is shown, rather than by
 // the engine's workers: a kilobyte can decode to any limit, and a batch of messages
 // holds thousands of them. What s is given is valid during the call.
-func Decoded(s Sink, kind replay.Kind, limit int) Sink {
-	return &decodedSink{Sink: s, kind: kind, limit: limit}
+func Decoded(s Sink, limit int) Sink {
+	return &decodedSink{Sink: s, limit: limit}
 }
 
 type decodedSink struct {
 	Sink
-	kind  replay.Kind
 	limit int
 
 	// What s is given, used again for each item: s keeps nothing.
@@ -31,7 +31,7 @@ type decodedSink struct {
 // Item implements [Sink]. Messages are shared between items, so copies are filled.
 func (d *decodedSink) Item(it *replay.Item) error {
 	inner := it.Kind == replay.ItemMessage && it.Message.Kind == decode.Inner
-	if it.Kind != d.kind && !inner || it.Rendered != nil {
+	if it.Kind != replay.ItemExchange && !inner || it.Rendered != nil {
 		return d.Sink.Item(it)
 	}
 	c := &d.item

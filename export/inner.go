@@ -44,6 +44,7 @@ func (s *screen) kind(m *decode.Message) {
 
 // inner prints a message inside an exchange.
 func (t *text) inner(it *replay.Item, m *decode.Message) {
+	m = t.undone(m)
 	s := &t.s
 	body := t.o.Bodies && len(contentOf(&m.Body)) > 0
 	t.open(body, when(m, it))

@@ -12,6 +12,7 @@ import (
 // TextOptions say how text for people looks.
 type TextOptions struct {
 	Bodies     bool // print bodies, binary ones as the start of a hexdump
+	Content    int  // remove their content codings, up to so many bytes; 0: print them as sent
 	Hex        bool // print bodies as hexdump, with their file signature
 	Compact    bool // one line a message
 	Pretty     bool // lay JSON bodies out anew, for a terminal
@@ -259,11 +260,23 @@ func (s *screen) warn(what string, indent literal) {
 	s.style(yellow, func() { s.own("⚠ "); s.captured(what) })
 }
 
+// undone returns m with its content codings removed, if its body is to be printed:
+// a copy, for messages are shared between items.
+func (t *text) undone(m *decode.Message) *decode.Message {
+	if !t.o.Bodies {
+		return m
+	}
+	c := *m
+	content.Fill(&c, t.o.Content)
+	return &c
+}
+
 // rest writes what comes below the first line of a message.
 func (t *text) rest(m *decode.Message) {
 	if t.o.Compact {
 		return
 	}
+	m = t.undone(m)
 	s := &t.s
 	for _, i := range m.Interim {
 		s.own("  (interim ")

@@ -109,7 +109,7 @@ func runExport(ctx context.Context, e *env, name string, o *exportOptions) error
 // sink returns the writer of the chosen format.
 func (o *exportOptions) sink(out *output) export.Sink {
 	if o.format == "json" {
-		lines := export.Decoded(export.NewJSON(out, export.JSONOptions{}), replay.ItemExchange, int(o.maxBody))
+		lines := export.Decoded(export.NewJSON(out, export.JSONOptions{}), int(o.maxBody))
 		return export.Collected(lines, export.CollectLimits{})
 	}
 	return pcapng.New(out, pcapng.Options{})

@@ -36,7 +36,7 @@ func runExtract(ctx context.Context, e *env, name string, ids idSet, o *showOpti
 	}
 	defer in.close()
 	sink := &extractSink{e: e, out: out, response: o.extract == "response"}
-	err = in.pick(ctx, e, engine, ids, export.Decoded(sink, replay.ItemExchange, int(o.maxBody)))
+	err = in.pick(ctx, e, engine, ids, export.Decoded(sink, int(o.maxBody)))
 	var exit exitError
 	damaged := errors.As(err, &exit) && exit.code == exitDamaged
 	if err != nil && !damaged {

@@ -74,7 +74,7 @@ func runQuiet(t *testing.T, args ...string) (code int, stdout, stderr string) {
 func direct(t *testing.T, name string) (string, replay.Summary) {
 	t.Helper()
 	var out bytes.Buffer
-	lines := export.Decoded(export.NewJSON(&out, export.JSONOptions{}), replay.ItemExchange, defaultBody)
+	lines := export.Decoded(export.NewJSON(&out, export.JSONOptions{}), defaultBody)
 	sink := export.Collected(lines, export.CollectLimits{})
 	e := replay.New(replay.Options{Limits: decode.Limits{Body: defaultBody, Hash: true}}, sink.Item)
 	var seq, now uint64

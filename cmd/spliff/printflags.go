@@ -1,7 +1,6 @@
 package main
 
 import (
-	"io"
 	"runtime"
 	"time"
 
@@ -60,7 +59,7 @@ func (f *engineFlags) options(bodies bool) (replay.Options, error) {
 	// that -b adds text and changes none.
 	limits := decode.Limits{Body: -1}
 	if bodies {
-		limits.Body = int(f.maxBody) // content codings are removed by export.Decoded
+		limits.Body = int(f.maxBody) // content codings are removed by who prints
 		limits.Hash = true
 	}
 	if limits.Idle = int64(f.idle); limits.Idle <= 0 {
@@ -126,19 +125,12 @@ func (f *textFlags) engine() (replay.Options, error) {
 	return o, err
 }
 
-// printer returns the sink that prints messages to w.
-func (f *textFlags) printer(w io.Writer, o export.TextOptions) export.Sink {
-	if !o.Bodies {
-		return export.NewText(w, o)
-	}
-	return export.Decoded(export.NewText(w, o), replay.ItemMessage, int(f.maxBody))
-}
-
 // text returns the printer's options.
 func (f *textFlags) text(e *env) (export.TextOptions, error) {
 	colour, err := f.colour(e)
 	return export.TextOptions{
 		Bodies:     f.bodies || f.hex,
+		Content:    int(f.maxBody),
 		Hex:        f.hex,
 		Latency:    f.latency,
 		Compact:    f.compact,

@@ -86,7 +86,7 @@ func newRecordSink(e *env, o *recordOptions, store *disk.Store, info format.Sess
 		return nil, err
 	}
 	s.screen = e.stdoutOutput()
-	s.text = o.printer(s.screen, text)
+	s.text = export.NewText(s.screen, text)
 	s.engine = replay.New(engine, s.text.Item)
 	return s, nil
 }

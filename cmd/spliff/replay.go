@@ -4,6 +4,8 @@ import (
 	"context"
 
 	"github.com/spf13/cobra"
+
+	"github.com/NoFear0411/spliff/export"
 )
 
 const replayLong = `Run the decoder over a session again and print what it finds, message by
@@ -53,5 +55,5 @@ func runReplay(ctx context.Context, e *env, name string, f *replayOptions) error
 		return err
 	}
 	defer in.close()
-	return in.print(ctx, e, engine, f.printer(out, text))
+	return in.print(ctx, e, engine, export.NewText(out, text))
 }

@@ -7,7 +7,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/NoFear0411/spliff/export"
-	"github.com/NoFear0411/spliff/replay"
 )
 
 const showLong = `List the exchanges of a session, or show some of them in full.
@@ -102,7 +101,7 @@ func runShow(ctx context.Context, e *env, name string, ids idSet, o *showOptions
 
 	// The four forms of show differ in the sink alone: one decoder stands before all.
 	whole := func(s export.Sink) export.Sink {
-		return export.Decoded(s, replay.ItemExchange, int(o.maxBody))
+		return export.Decoded(s, int(o.maxBody))
 	}
 	switch terminal := e.terminal(e.stdout); {
 	case o.json && len(ids) == 0:
