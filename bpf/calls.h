@@ -85,7 +85,8 @@ static __always_inline __u64 length(struct frame *f, long rc)
 	return 0;
 }
 
-static __always_inline void moved(struct conn_key *k, struct frame *f, long rc, __u64 now)
+/* Returns the connection, if the call moved something. */
+static __always_inline struct conn *moved(struct conn_key *k, struct frame *f, long rc, __u64 now)
 {
 	__u64 n = length(f, rc);
 	__u64 most = HOW(f->what) == H_RETURN ? (__u32)f->num : f->num;
@@ -97,50 +98,53 @@ static __always_inline void moved(struct conn_key *k, struct frame *f, long rc, 
 	}
 	/* More than was asked for means the argument table does not fit this library: copy nothing. */
 	if (!n || n > most || n > 0x7fffffff)
-		return;
+		return 0;
 	struct conn *c = conn_at(k, f->what, true, now);
 	if (!c) {
 		count_loss(LOSS_STATE, 1, n);
-		return;
+		return c;
 	}
 	take_link(c, f);
 	if (!recorded(c)) {
 		count_local(0, 1, n);
-		return;
+		return c;
 	}
 	emit_conn(k, c, now);
 	emit_data(c, f, n, WHAT(f->what) == W_READ ? DIR_READ : DIR_WRITE, now);
+	return c;
 }
 
-static __always_inline void shook(struct conn_key *k, struct frame *f, long rc, __u64 now)
+static __always_inline struct conn *shook(struct conn_key *k, struct frame *f, long rc, __u64 now)
 {
 	struct conn *c = conn_at(k, f->what, false, now);
 	if (!c)
-		return;
+		return c;
 	take_link(c, f);
 	if (HOW(f->what) == H_CONNECT)
 		take_role(c, ROLE_CLIENT);
 	else if (HOW(f->what) == H_ACCEPT)
 		take_role(c, ROLE_SERVER);
 	if (c->hs_done)
-		return;
+		return c;
 	if (!c->hs_start)
 		c->hs_start = f->start;
+	c->hs_last = now;
 	/* Anything else is "call again" or a failure; a failure shows when the session ends. */
 	if (rc != (FLAGS(f->what) & F_ZERO ? 0 : 1))
-		return;
+		return c;
 	c->hs_done = 1;
 	if (!recorded(c))
-		return;
+		return c;
 	emit_conn(k, c, now);
 	struct ev_handshake *e = bpf_ringbuf_reserve(&ring, sizeof(*e), 0);
 	if (!e) {
 		count_loss(LOSS_CONTROL, 1, 0);
-		return;
+		return c;
 	}
 	fill_hdr(&e->hdr, EV_HANDSHAKE, c->id, now);
 	e->dur = now - c->hs_start;
 	bpf_ringbuf_submit(e, BPF_RB_NO_WAKEUP);
+	return c;
 }
 
 static __always_inline void unpaired(void)
@@ -204,14 +208,19 @@ static __always_inline int left(struct pt_regs *ctx)
 	struct conn_key k;
 	key_of(&k, f->ssl);
 	long rc = (int)PT_REGS_RC(ctx);
+	struct conn *c = 0;
+	if (t->young == f->ssl && rc == (WHAT(what) == W_HANDSHAKE && FLAGS(what) & F_ZERO ? 0 : 1))
+		t->young = 0;
 	if (WHAT(what) == W_HANDSHAKE)
-		shook(&k, f, rc, now);
+		c = shook(&k, f, rc, now);
 	else if (WHAT(what) == W_ALPN)
 		selected(&k, f, PT_REGS_RC(ctx));
 	else if (WHAT(what) == W_NEW)
-		handed_out(f, rc, now);
+		handed_out(t, f, rc, now);
 	else
-		moved(&k, f, rc, now);
+		c = moved(&k, f, rc, now);
+	if (c)
+		ask_link(c, now);
 	return 0;
 }
 

@@ -193,8 +193,8 @@ static __always_inline bool emit_end(struct conn_key *k, struct conn *c, __u8 re
 		/* A failed handshake is worth telling although no byte came. */
 		if (!moved && !failed)
 			return true;
-		emit_conn(k, c, now);
 	}
+	emit_conn(k, c, now);
 	struct ev_end *e = c->announced ? bpf_ringbuf_reserve(&ring, sizeof(*e), 0) : 0;
 	if (!e) {
 		count_loss(LOSS_CONTROL, 1, 0);
@@ -208,6 +208,7 @@ static __always_inline bool emit_end(struct conn_key *k, struct conn *c, __u8 re
 	e->reason = reason;
 	e->shutdown = c->shutdown;
 	e->handshake = failed;
+	e->hs_dur = failed ? c->hs_last - c->hs_start : 0;
 	e->cause[0] = c->cause[0];
 	e->cause[1] = c->cause[1];
 	__builtin_memset(e->pad, 0, sizeof(e->pad));

@@ -30,6 +30,8 @@ enum ev_kind {
 	EV_EXIT = 6,      /* struct ev_exit: the process is gone */
 	EV_FORK = 7,      /* struct ev_fork, tgid that of the child */
 	EV_LOAD = 8,      /* struct ev_hdr: the process's dynamic linker mapped something */
+	EV_HELLO = 9,     /* struct ev_hello, then hdr.len bytes of a handshake as they went over the wire */
+	EV_UNLINKED = 10, /* struct ev_hdr: the process has a session that uses no socket itself */
 };
 
 /* Directions: as format.Dir, minus one. */
@@ -103,6 +105,7 @@ struct ev_end {
 	struct ev_hdr hdr;
 	__u64 off[2];
 	__u64 lost[2][LOSS_LOCATED]; /* bytes, by direction and cause */
+	__u64 hs_dur; /* of a handshake that failed */
 	__u8 reason; /* as format.EndReason */
 	__u8 shutdown;
 	__u8 handshake; /* 1: a handshake began and never ended */
@@ -113,6 +116,12 @@ struct ev_end {
 struct ev_handshake {
 	struct ev_hdr hdr;
 	__u64 dur;
+};
+
+struct ev_hello {
+	struct ev_hdr hdr;
+	__u32 off; /* of the payload, in what was sent or received of the handshake */
+	__u32 pad;
 };
 
 /* A process is one of a number and a start time: numbers are used again. Times are
@@ -168,6 +177,7 @@ struct conn {
 	__u64 lost[2][LOSS_LOCATED]; /* bytes lost so far, by cause */
 	__u64 cookie;
 	__u64 hs_start; /* first handshake call, 0 before */
+	__u64 hs_last;  /* end of the last one */
 	struct tuple tuple;
 	__u32 conflicts;
 	__u32 refs; /* SSL_up_ref calls not yet undone by SSL_free */
@@ -178,6 +188,9 @@ struct conn {
 	__u8 local;    /* 1: its first socket is no network's */
 	__u8 pad2[4];
 	__u8 alpn[ALPN_LEN];
+	__u16 hello[2]; /* bytes of the handshake told, by direction */
+	__u8 asked;     /* 1: EV_UNLINKED was said of it */
+	__u8 pad3[3];
 };
 
 #endif

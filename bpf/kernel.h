@@ -68,6 +68,12 @@ struct pt_regs {
 		flags, sp, ss;
 };
 
+/* arch/arm64/include/asm/ptrace.h */
+struct pt_regs___syscall {
+	__u64 regs[31];
+	__s32 syscallno;
+};
+
 /* arch/arm64/include/uapi/asm/ptrace.h */
 struct user_pt_regs {
 	__u64 regs[31];

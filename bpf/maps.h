@@ -28,6 +28,9 @@ const volatile __u32 plain_reserve = 0; /* 1: don't use dynptr copies (tests, ke
  * were not. */
 volatile __u32 stopped = 0;
 
+/* Set by record while there are processes in linking. */
+volatile __u32 matching = 0;
+
 __u64 next_conn = 0;
 __u64 last_wake = 0;
 __u64 last_load = 0;
@@ -54,6 +57,7 @@ struct frame {
 #define FRAMES 4
 
 struct task_state {
+	__u64 young;    /* the session this thread made last, until its handshake is over */
 	__u32 depth;
 	__u32 verdict;  /* 1 no, 2 yes: what the name filter said of */
 	__u64 names[4]; /* these names: the thread's and its process's */
@@ -108,6 +112,39 @@ struct {
 	__type(key, __u32);
 	__type(value, struct program);
 } procs SEC(".maps");
+
+/* Processes whose sessions are linked to sockets by what is sent. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 16384);
+	__type(key, __u32);
+	__type(value, __u32);
+} linking SEC(".maps");
+
+/* How what a session wrote into memory begins: more random bytes than could be
+ * mistaken for others. */
+struct head {
+	__u64 word[3];
+};
+struct head_of {
+	struct conn_key key;
+	__u64 id;
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 8192);
+	__type(key, struct head);
+	__type(value, struct head_of);
+} heads SEC(".maps");
+
+/* Sockets of sessions that were linked so before their handshake was over, by cookie. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u64);
+	__type(value, struct head_of);
+} shaking SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

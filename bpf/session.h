@@ -159,13 +159,14 @@ static __always_inline struct conn *born(struct conn_key *k, __u64 cookie, __u64
 }
 
 /* A function has returned a new session through its first argument. */
-static __always_inline void handed_out(struct frame *f, long rc, __u64 now)
+static __always_inline void handed_out(struct task_state *t, struct frame *f, long rc, __u64 now)
 {
 	__u64 ssl = 0;
 	struct conn_key k;
 	if (rc || bpf_probe_read_user(&ssl, sizeof(ssl), (void *)f->ssl) || !ssl)
 		return;
 	key_of(&k, ssl);
+	t->young = ssl;
 	struct conn *c = born(&k, f->what, now);
 	if (c && f->buf & 3)
 		c->role = f->buf & 1 ? ROLE_SERVER : ROLE_CLIENT;

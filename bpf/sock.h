@@ -10,40 +10,12 @@
 #ifndef SPLIFF_SOCK_H
 #define SPLIFF_SOCK_H
 
-/* The innermost TLS call that the current task is in. */
-static __always_inline struct frame *current_call(void)
+/* Fills u for a socket of the network, false for others. */
+static __always_inline bool network_tuple(struct sock *sk, struct tuple *u)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct task_state *t = bpf_task_storage_get(&tasks, task, 0, 0);
-	if (t && t->depth && t->depth <= FRAMES)
-		return &t->frames[(t->depth - 1) & (FRAMES - 1)];
-	return go_probed ? go_top(task) : 0;
-}
-
-static __always_inline int used(struct sock *sk, bool sent)
-{
-	struct frame *f = current_call();
-	if (!f || f->cookie)
-		return 0;
 	__u16 family = sk->__sk_common.skc_family;
-	switch (family) {
-	case AF_INET:
-	case AF_INET6:
-		break;
-	case AF_ALG: /* the kernel's ciphers, and what asks the kernel: no peer */
-	case AF_NETLINK:
-	case AF_KEY:
-	case AF_PACKET:
-		return 0;
-	default:
-		f->local = bpf_get_socket_cookie(sk);
-		if (sent)
-			f->sent = 1;
-		else
-			f->received = 1;
-		return 0;
-	}
-	struct tuple *u = &f->tuple;
+	if (family != AF_INET && family != AF_INET6)
+		return false;
 	__builtin_memset(u, 0, sizeof(*u));
 	u->family = family;
 	u->lport = sk->__sk_common.skc_num;
@@ -55,21 +27,68 @@ static __always_inline int used(struct sock *sk, bool sent)
 		BPF_CORE_READ_INTO(&u->laddr, sk, __sk_common.skc_v6_rcv_saddr);
 		BPF_CORE_READ_INTO(&u->raddr, sk, __sk_common.skc_v6_daddr);
 	}
-	f->cookie = bpf_get_socket_cookie(sk);
+	return true;
+}
+
+#include "wire.h"
+
+/* The innermost TLS call that the current task is in. */
+static __always_inline struct frame *current_call(struct task_struct *task, struct task_state *t)
+{
+	if (t && t->depth && t->depth <= FRAMES)
+		return &t->frames[(t->depth - 1) & (FRAMES - 1)];
+	return go_probed ? go_top(task) : 0;
+}
+
+/* moved: bytes that went in direction dir, negative for an error. */
+static __always_inline int used(struct sock *sk, int moved, __u32 dir)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_state *t = bpf_task_storage_get(&tasks, task, 0, 0);
+	struct frame *f = current_call(task, t);
+	if (!f) {
+		if (matching && moved > 0) {
+			if (dir == DIR_WRITE)
+				match_sent(sk);
+			else
+				hello_received(sk, moved);
+		}
+		return 0;
+	}
+	if (moved > 0 && (WHAT(f->what) == W_HANDSHAKE || (t && f->ssl == t->young)))
+		hello_moved(f->ssl, moved, dir);
+	if (f->cookie)
+		return 0;
+	if (network_tuple(sk, &f->tuple)) {
+		f->cookie = bpf_get_socket_cookie(sk);
+		return 0;
+	}
+	switch (sk->__sk_common.skc_family) {
+	case AF_ALG: /* the kernel's ciphers, and what asks the kernel: no peer */
+	case AF_NETLINK:
+	case AF_KEY:
+	case AF_PACKET:
+		return 0;
+	}
+	f->local = bpf_get_socket_cookie(sk);
+	if (dir == DIR_WRITE)
+		f->sent = 1;
+	else
+		f->received = 1;
 	return 0;
 }
 
 /* include/trace/events/sock.h, since 6.3 */
 SEC("tp_btf/sock_send_length")
-int BPF_PROG(sock_sent, struct sock *sk)
+int BPF_PROG(sock_sent, struct sock *sk, int ret)
 {
-	return used(sk, true);
+	return used(sk, ret, DIR_WRITE);
 }
 
 SEC("tp_btf/sock_recv_length")
-int BPF_PROG(sock_received, struct sock *sk)
+int BPF_PROG(sock_received, struct sock *sk, int ret)
 {
-	return used(sk, false);
+	return used(sk, ret, DIR_READ);
 }
 
 #endif

@@ -17,9 +17,9 @@
 #include "emit.h"
 #include "task.h"
 #include "goroutine.h"
-#include "sock.h"
 #include "cookie.h"
 #include "session.h"
+#include "sock.h"
 #include "calls.h"
 #include "inner.h"
 #include "touch.h"
@@ -33,6 +33,7 @@ const struct ev_conn *keep_ev_conn __attribute__((unused));
 const struct ev_end *keep_ev_end __attribute__((unused));
 const struct ev_handshake *keep_ev_handshake __attribute__((unused));
 const struct ev_fork *keep_ev_fork __attribute__((unused));
+const struct ev_hello *keep_ev_hello __attribute__((unused));
 const struct ev_proc *keep_ev_proc __attribute__((unused));
 const struct ev_exit *keep_ev_exit __attribute__((unused));
 const enum ev_kind *keep_ev_kind __attribute__((unused));

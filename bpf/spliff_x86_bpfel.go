@@ -28,6 +28,7 @@ type SpliffConn struct {
 	Lost      [2][3]uint64
 	Cookie    uint64
 	HsStart   uint64
+	HsLast    uint64
 	Tuple     SpliffTuple
 	Conflicts uint32
 	Refs      uint32
@@ -44,6 +45,9 @@ type SpliffConn struct {
 	Local     uint8
 	Pad2      [4]uint8
 	Alpn      [32]uint8
+	Hello     [2]uint16
+	Asked     uint8
+	Pad3      [3]uint8
 }
 
 type SpliffConnKey struct {
@@ -102,6 +106,7 @@ type SpliffEvEnd struct {
 	Hdr       SpliffEvHdr
 	Off       [2]uint64
 	Lost      [2][3]uint64
+	HsDur     uint64
 	Reason    uint8
 	Shutdown  uint8
 	Handshake uint8
@@ -149,6 +154,13 @@ type SpliffEvHdr struct {
 	Time uint64
 }
 
+type SpliffEvHello struct {
+	_   structs.HostLayout
+	Hdr SpliffEvHdr
+	Off uint32
+	Pad uint32
+}
+
 type SpliffEvKind uint32
 
 const (
@@ -160,6 +172,8 @@ const (
 	SpliffEvKindEV_EXIT      SpliffEvKind = 6
 	SpliffEvKindEV_FORK      SpliffEvKind = 7
 	SpliffEvKindEV_LOAD      SpliffEvKind = 8
+	SpliffEvKindEV_HELLO     SpliffEvKind = 9
+	SpliffEvKindEV_UNLINKED  SpliffEvKind = 10
 )
 
 type SpliffEvProc struct {
@@ -205,6 +219,17 @@ type SpliffGoKey struct {
 	Pad   uint32
 }
 
+type SpliffHead struct {
+	_    structs.HostLayout
+	Word [3]uint64
+}
+
+type SpliffHeadOf struct {
+	_   structs.HostLayout
+	Key SpliffConnKey
+	Id  uint64
+}
+
 type SpliffHow uint32
 
 const (
@@ -247,6 +272,7 @@ type SpliffProgram struct {
 
 type SpliffTaskState struct {
 	_       structs.HostLayout
+	Young   uint64
 	Depth   uint32
 	Verdict uint32
 	Names   [4]uint64
@@ -306,14 +332,18 @@ const (
 	SpliffMapCgroups         = "cgroups"
 	SpliffMapConns           = "conns"
 	SpliffMapGoroutines      = "goroutines"
+	SpliffMapHeads           = "heads"
+	SpliffMapLinking         = "linking"
 	SpliffMapProcs           = "procs"
 	SpliffMapRing            = "ring"
+	SpliffMapShaking         = "shaking"
 	SpliffMapTargets         = "targets"
 	SpliffMapTasks           = "tasks"
 	SpliffMapTotals          = "totals"
 	SpliffProgCallEnter      = "call_enter"
 	SpliffProgCallReturn     = "call_return"
 	SpliffProgCallSession    = "call_session"
+	SpliffProgCipherWritten  = "cipher_written"
 	SpliffProgExeced         = "execed"
 	SpliffProgExited         = "exited"
 	SpliffProgFilesMapped    = "files_mapped"
@@ -337,6 +367,7 @@ const (
 	SpliffVarKeepEvExit      = "keep_ev_exit"
 	SpliffVarKeepEvFork      = "keep_ev_fork"
 	SpliffVarKeepEvHandshake = "keep_ev_handshake"
+	SpliffVarKeepEvHello     = "keep_ev_hello"
 	SpliffVarKeepEvKind      = "keep_ev_kind"
 	SpliffVarKeepEvProc      = "keep_ev_proc"
 	SpliffVarKeepGoKey       = "keep_go_key"
@@ -346,6 +377,7 @@ const (
 	SpliffVarKeepWhat        = "keep_what"
 	SpliffVarLastLoad        = "last_load"
 	SpliffVarLastWake        = "last_wake"
+	SpliffVarMatching        = "matching"
 	SpliffVarN_cgroups       = "n_cgroups"
 	SpliffVarN_comms         = "n_comms"
 	SpliffVarN_uids          = "n_uids"
@@ -406,6 +438,7 @@ type SpliffProgramSpecs struct {
 	CallEnter     *ebpf.ProgramSpec `ebpf:"call_enter"`
 	CallReturn    *ebpf.ProgramSpec `ebpf:"call_return"`
 	CallSession   *ebpf.ProgramSpec `ebpf:"call_session"`
+	CipherWritten *ebpf.ProgramSpec `ebpf:"cipher_written"`
 	Execed        *ebpf.ProgramSpec `ebpf:"execed"`
 	Exited        *ebpf.ProgramSpec `ebpf:"exited"`
 	FilesMapped   *ebpf.ProgramSpec `ebpf:"files_mapped"`
@@ -428,8 +461,11 @@ type SpliffMapSpecs struct {
 	Cgroups    *ebpf.MapSpec `ebpf:"cgroups"`
 	Conns      *ebpf.MapSpec `ebpf:"conns"`
 	Goroutines *ebpf.MapSpec `ebpf:"goroutines"`
+	Heads      *ebpf.MapSpec `ebpf:"heads"`
+	Linking    *ebpf.MapSpec `ebpf:"linking"`
 	Procs      *ebpf.MapSpec `ebpf:"procs"`
 	Ring       *ebpf.MapSpec `ebpf:"ring"`
+	Shaking    *ebpf.MapSpec `ebpf:"shaking"`
 	Targets    *ebpf.MapSpec `ebpf:"targets"`
 	Tasks      *ebpf.MapSpec `ebpf:"tasks"`
 	Totals     *ebpf.MapSpec `ebpf:"totals"`
@@ -449,6 +485,7 @@ type SpliffVariableSpecs struct {
 	KeepEvExit      *ebpf.VariableSpec `ebpf:"keep_ev_exit"`
 	KeepEvFork      *ebpf.VariableSpec `ebpf:"keep_ev_fork"`
 	KeepEvHandshake *ebpf.VariableSpec `ebpf:"keep_ev_handshake"`
+	KeepEvHello     *ebpf.VariableSpec `ebpf:"keep_ev_hello"`
 	KeepEvKind      *ebpf.VariableSpec `ebpf:"keep_ev_kind"`
 	KeepEvProc      *ebpf.VariableSpec `ebpf:"keep_ev_proc"`
 	KeepGoKey       *ebpf.VariableSpec `ebpf:"keep_go_key"`
@@ -458,6 +495,7 @@ type SpliffVariableSpecs struct {
 	KeepWhat        *ebpf.VariableSpec `ebpf:"keep_what"`
 	LastLoad        *ebpf.VariableSpec `ebpf:"last_load"`
 	LastWake        *ebpf.VariableSpec `ebpf:"last_wake"`
+	Matching        *ebpf.VariableSpec `ebpf:"matching"`
 	N_cgroups       *ebpf.VariableSpec `ebpf:"n_cgroups"`
 	N_comms         *ebpf.VariableSpec `ebpf:"n_comms"`
 	N_uids          *ebpf.VariableSpec `ebpf:"n_uids"`
@@ -496,8 +534,11 @@ type SpliffMaps struct {
 	Cgroups    *ebpf.Map `ebpf:"cgroups"`
 	Conns      *ebpf.Map `ebpf:"conns"`
 	Goroutines *ebpf.Map `ebpf:"goroutines"`
+	Heads      *ebpf.Map `ebpf:"heads"`
+	Linking    *ebpf.Map `ebpf:"linking"`
 	Procs      *ebpf.Map `ebpf:"procs"`
 	Ring       *ebpf.Map `ebpf:"ring"`
+	Shaking    *ebpf.Map `ebpf:"shaking"`
 	Targets    *ebpf.Map `ebpf:"targets"`
 	Tasks      *ebpf.Map `ebpf:"tasks"`
 	Totals     *ebpf.Map `ebpf:"totals"`
@@ -508,8 +549,11 @@ func (m *SpliffMaps) Close() error {
 		m.Cgroups,
 		m.Conns,
 		m.Goroutines,
+		m.Heads,
+		m.Linking,
 		m.Procs,
 		m.Ring,
+		m.Shaking,
 		m.Targets,
 		m.Tasks,
 		m.Totals,
@@ -530,6 +574,7 @@ type SpliffVariables struct {
 	KeepEvExit      *ebpf.Variable `ebpf:"keep_ev_exit"`
 	KeepEvFork      *ebpf.Variable `ebpf:"keep_ev_fork"`
 	KeepEvHandshake *ebpf.Variable `ebpf:"keep_ev_handshake"`
+	KeepEvHello     *ebpf.Variable `ebpf:"keep_ev_hello"`
 	KeepEvKind      *ebpf.Variable `ebpf:"keep_ev_kind"`
 	KeepEvProc      *ebpf.Variable `ebpf:"keep_ev_proc"`
 	KeepGoKey       *ebpf.Variable `ebpf:"keep_go_key"`
@@ -539,6 +584,7 @@ type SpliffVariables struct {
 	KeepWhat        *ebpf.Variable `ebpf:"keep_what"`
 	LastLoad        *ebpf.Variable `ebpf:"last_load"`
 	LastWake        *ebpf.Variable `ebpf:"last_wake"`
+	Matching        *ebpf.Variable `ebpf:"matching"`
 	N_cgroups       *ebpf.Variable `ebpf:"n_cgroups"`
 	N_comms         *ebpf.Variable `ebpf:"n_comms"`
 	N_uids          *ebpf.Variable `ebpf:"n_uids"`
@@ -561,6 +607,7 @@ type SpliffPrograms struct {
 	CallEnter     *ebpf.Program `ebpf:"call_enter"`
 	CallReturn    *ebpf.Program `ebpf:"call_return"`
 	CallSession   *ebpf.Program `ebpf:"call_session"`
+	CipherWritten *ebpf.Program `ebpf:"cipher_written"`
 	Execed        *ebpf.Program `ebpf:"execed"`
 	Exited        *ebpf.Program `ebpf:"exited"`
 	FilesMapped   *ebpf.Program `ebpf:"files_mapped"`
@@ -581,6 +628,7 @@ func (p *SpliffPrograms) Close() error {
 		p.CallEnter,
 		p.CallReturn,
 		p.CallSession,
+		p.CipherWritten,
 		p.Execed,
 		p.Exited,
 		p.FilesMapped,

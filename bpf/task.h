@@ -158,6 +158,7 @@ int BPF_PROG(execed, struct task_struct *task, int old_pid, struct linux_binprm 
 		return 0;
 	if (t)
 		t->depth = 0; /* the calls that were in progress are gone with the old program */
+	bpf_map_delete_elem(&linking, &tgid); /* its code is another */
 	bool known = !bpf_map_delete_elem(&procs, &tgid), selected = traced(t);
 	if (!known && !selected && !watch_all)
 		return 0;
@@ -178,6 +179,7 @@ int BPF_PROG(exited, struct task_struct *task)
 	struct signal_struct *sig = task->signal;
 	if (stopped || sig->live.counter > 0)
 		return 0;
+	bpf_map_delete_elem(&linking, &tgid);
 	bool known = !bpf_map_delete_elem(&procs, &tgid);
 	bool asked = need && !bpf_map_delete_elem(&targets, &tgid);
 	if (!known && !asked && !watch_all)

@@ -10,10 +10,12 @@
 static __always_inline int made(struct pt_regs *ctx)
 {
 	__u64 ssl = PT_REGS_RC(ctx);
-	if (!ssl || !wanted())
+	struct task_state *t = ssl ? wanted() : 0;
+	if (!t)
 		return 0;
 	struct conn_key k;
 	key_of(&k, ssl);
+	t->young = ssl;
 	born(&k, bpf_get_attach_cookie(ctx), bpf_ktime_get_ns());
 	return 0;
 }
@@ -42,12 +44,15 @@ int session_touch(struct pt_regs *ctx)
 	__u64 now = bpf_ktime_get_ns(), cookie = bpf_get_attach_cookie(ctx);
 	__u32 what = WHAT(cookie);
 	if (what == W_INIT || (what == W_SEEN && !c)) {
-		if (!wanted())
+		struct task_state *t = wanted();
+		if (!t)
 			return 0;
-		if (what == W_INIT)
+		if (what == W_INIT) {
+			t->young = k.ssl;
 			born(&k, cookie, now);
-		else
+		} else {
 			conn_new(&k, cookie, true);
+		}
 		return 0;
 	}
 	if (!c || c->ended)

@@ -140,7 +140,7 @@ func (d *detail) more(before literal, value string) {
 // tls is left out when nothing is known of it. The library's name is captured
 // text, as the recorder took it from a file that the process chose.
 func (d *detail) tls(c *replay.Conn) {
-	if c.Lib == "" && c.ALPN == "" {
+	if c.Lib == "" && c.ALPN == "" && c.Version == 0 && c.SNI == "" {
 		return
 	}
 	d.label("tls")
@@ -149,7 +149,10 @@ func (d *detail) tls(c *replay.Conn) {
 		lib = "library unknown"
 	}
 	d.s.captured(lib)
+	d.more("   ", tlsVersion(c.Version))
+	d.more("   ", cipherSuite(c.Cipher))
 	d.more("   ALPN ", c.ALPN)
+	d.more("   SNI ", c.SNI)
 	d.s.own("\n")
 }
 

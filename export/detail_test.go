@@ -106,6 +106,8 @@ func TestDetailLines(t *testing.T) {
 			"network   93.184.216.34:443 → 10.0.0.5:40112  conn 2, exchange 1, stream 1  recorded at the server\n", "client"},
 		{"role not known", func(x *replay.Exchange) { x.Conn.Role = decode.RoleUnknown }, "stream 1\n", "recorded at"},
 		{"no library", func(x *replay.Exchange) { x.Conn.Lib = "" }, "tls       library unknown   ALPN h2\n", "openssl"},
+		{"hellos seen", func(x *replay.Exchange) { x.Conn.Version, x.Conn.Cipher, x.Conn.SNI = 0x0303, 0xc02f, "a\x1b.example" },
+			"tls       openssl   TLS 1.2   TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256   ALPN h2   SNI a\\x1b.example\n", "\x1b"},
 		{"no TLS", func(x *replay.Exchange) { x.Conn.Lib, x.Conn.ALPN = "", "" }, "network", "    tls"},
 		{"one address", func(x *replay.Exchange) { x.Conn.Remote = netip.AddrPort{} }, "network   10.0.0.5:40112 → ?  conn 2", "unknown"},
 		{"hostile arguments", func(x *replay.Exchange) { x.Conn.Proc.Args = []string{"a\nb", "\x1b[2J"} }, `command   a\x0ab \x1b[2J` + "\n", "\x1b"},

@@ -66,6 +66,7 @@ func fullExchange(t testing.TB) *replay.Exchange {
 	c, q, r := readmeH2(t.(*testing.T))
 	q.Target = "/a?b"
 	c.Cookie, c.Proc.Exe, c.Proc.Args, c.Proc.Cgroup = 81, "/usr/bin/curl", []string{"curl", "\xff"}, "/x"
+	c.Version, c.Cipher, c.SNI = 0x0304, 0x1301, "a.example"
 	c.Role, c.Local, c.Remote = decode.RoleServer, c.Remote, c.Local
 	q.Trailer = []decode.Field{{Name: "x", Value: "\xfe", Unknown: true}}
 	q.Body = decode.Body{Data: []byte("\xff"), Size: 3, Lost: 2, Gaps: []decode.Span{{Off: 1, Len: 2}}}

@@ -154,6 +154,10 @@ type jsonProc struct {
 type jsonTLS struct {
 	Lib  wild `json:"lib,omitempty"`
 	ALPN wild `json:"alpn,omitempty"`
+
+	Version wild `json:"version,omitempty"`
+	Cipher  wild `json:"cipher,omitempty"`
+	SNI     wild `json:"sni,omitempty"`
 }
 
 // jsonNet: src is the client's address, dst the server's. An absent one was not
@@ -178,7 +182,7 @@ func jsonExchangeOf(x *replay.Exchange, o JSONOptions) *jsonExchange {
 		Conn:   c.ID,
 		Proc: jsonProc{PID: c.PID, PPID: c.Proc.PPID, UID: c.Proc.UID, Comm: wild(c.Proc.Comm),
 			Exe: wild(c.Proc.Exe), Args: wilds(c.Proc.Args), Cgroup: wild(c.Proc.Cgroup)},
-		TLS:   jsonTLS{Lib: wild(c.Lib), ALPN: wild(c.ALPN)},
+		TLS:   jsonTLS{Lib: wild(c.Lib), ALPN: wild(c.ALPN), Version: wild(tlsVersion(c.Version)), Cipher: wild(cipherSuite(c.Cipher)), SNI: wild(c.SNI)},
 		Net:   jsonNetOf(c),
 		Inner: jsonInnerOf(x, o),
 		Flags: marksOf(x),

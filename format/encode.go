@@ -16,6 +16,9 @@ const (
 	connALPN
 	connConflicts
 	connStart
+	connVersion
+	connCipher
+	connSNI
 )
 
 // PID is the first element so that a writer, which needs it for every
@@ -72,7 +75,10 @@ func (c *Conn) AppendTo(dst []byte) []byte {
 	dst = appendAddr(dst, connRemote, c.Remote)
 	dst = appendText(dst, connALPN, c.ALPN)
 	dst = appendWord(dst, connConflicts, uint64(c.Conflicts))
-	return appendWord(dst, connStart, c.Start)
+	dst = appendWord(dst, connStart, c.Start)
+	dst = appendWord(dst, connVersion, uint64(c.Version))
+	dst = appendWord(dst, connCipher, uint64(c.Cipher))
+	return appendText(dst, connSNI, c.SNI)
 }
 
 // ParseConn decodes the payload of a CONN event. The result does not alias p.
@@ -107,6 +113,12 @@ func ParseConn(p []byte) (Conn, error) {
 			c.Conflicts = s.u32()
 		case connStart:
 			c.Start = s.word()
+		case connVersion:
+			c.Version = s.u16()
+		case connCipher:
+			c.Cipher = s.u16()
+		case connSNI:
+			c.SNI = s.text()
 		default:
 			s.unknown()
 		}

@@ -27,7 +27,8 @@ func parser[T any](f func([]byte) (T, error)) func([]byte) (any, error) {
 
 func payloads() []payload {
 	conn := Conn{PID: 1, SSL: 1 << 63, Generation: 7, Cookie: 1<<64 - 1, Role: RoleServer, MidStream: true,
-		Local: netip.MustParseAddrPort("127.0.0.1:0"), Remote: netip.MustParseAddrPort("[fe80::1%eth0]:65535"), ALPN: "h2", Conflicts: 1<<32 - 1, Start: 1<<64 - 1}
+		Local: netip.MustParseAddrPort("127.0.0.1:0"), Remote: netip.MustParseAddrPort("[fe80::1%eth0]:65535"), ALPN: "h2", Conflicts: 1<<32 - 1, Start: 1<<64 - 1,
+		Version: 0x0304, Cipher: 1<<16 - 1, SNI: "a.example"}
 	mapped := Conn{Remote: netip.MustParseAddrPort("[::ffff:192.0.2.1]:443"), Local: netip.MustParseAddrPort("0.0.0.0:0")}
 	proc := Proc{PID: 1, PPID: 2, UID: 1<<32 - 1, Start: 4, Comm: "a\x00\xff\x1b[31m", Exe: "/x", Args: []string{"", "a", strings.Repeat("é", 999), ""}, Cgroup: "/sys",
 		Origin: OriginExec, CgroupID: 1<<64 - 1, ArgsCut: true, Context: true, Ancestors: []Ancestor{{1<<32 - 1, 1<<64 - 1, "a b\x00\xff"}, {0, 0, ""}}}

@@ -151,6 +151,7 @@ func (s *scanner) most(limit uint64) uint64 {
 }
 
 func (s *scanner) u8() uint8   { return uint8(s.most(math.MaxUint8)) }
+func (s *scanner) u16() uint16 { return uint16(s.most(math.MaxUint16)) }
 func (s *scanner) u32() uint32 { return uint32(s.most(math.MaxUint32)) }
 func (s *scanner) flag() bool  { return s.word() != 0 }
 

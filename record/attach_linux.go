@@ -31,6 +31,7 @@ const (
 type kernel struct {
 	coll *ebpf.Collection
 	has  map[Feature]bool
+	need uint32   // bits of the targets map that a process must have
 	pids []uint32 // attach to these processes only; none for all
 	libs []string // kinds of library to put probes on; none for all
 
@@ -150,6 +151,7 @@ func (k *kernel) configure(spec *ebpf.CollectionSpec, o Options, ringBytes int) 
 	if len(o.Parents)+len(o.Command) > 0 {
 		need |= targetTree
 	}
+	k.need = need
 	spec.Maps["ring"].MaxEntries = uint32(ringBytes)
 	spec.Maps["conns"].MaxEntries = tableSize(o.MaxConns)
 	for _, name := range []string{"targets", "procs"} {

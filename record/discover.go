@@ -200,13 +200,8 @@ func isLinker(base string) bool {
 
 // installedPatterns are where libraries lie on common distributions.
 func installedPatterns() (tls, linkers []string) {
-	for _, dir := range []string{"/usr/lib/*-linux-gnu", "/usr/lib64", "/usr/lib", "/lib/*-linux-gnu", "/lib64", "/lib",
-		"/usr/local/lib", "/usr/local/lib64", "/usr/local/*/lib", "/opt/*/lib", "/opt/*/lib64"} {
-		for _, l := range libraries() {
-			for _, name := range l.files {
-				tls = append(tls, dir+"/"+name)
-			}
-		}
+	for _, l := range libraries() {
+		tls = append(tls, inFolders(l.files...)...)
 	}
 	return tls, []string{"/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1", "/lib/ld-musl-*.so.1"}
 }
@@ -218,4 +213,15 @@ func globAll(patterns []string) []string {
 		all = append(all, m...)
 	}
 	return all
+}
+
+// inFolders are files of these names in the folders of libraries.
+func inFolders(names ...string) (patterns []string) {
+	for _, dir := range []string{"/usr/lib/*-linux-gnu", "/usr/lib64", "/usr/lib", "/lib/*-linux-gnu", "/lib64", "/lib",
+		"/usr/local/lib", "/usr/local/lib64", "/usr/local/*/lib", "/opt/*/lib", "/opt/*/lib64"} {
+		for _, name := range names {
+			patterns = append(patterns, dir+"/"+name)
+		}
+	}
+	return patterns
 }

@@ -124,12 +124,12 @@ func (f *function) sites(m *image) (sites []site) {
 			s.ret, s.how = true, f.how
 			sites = []site{s}
 		}
-	case f.what == whatRole: // its second argument is wanted too
-		if s, ok := exported(m, f.name, "exported"); ok {
-			sites = []site{s}
-		}
 	default:
-		if s, ok := touchSite(m, f.name); ok {
+		args := 1
+		if f.what == whatRole {
+			args = 2
+		}
+		if s, ok := touchSite(m, f.name, args); ok {
 			sites = []site{s}
 		}
 	}

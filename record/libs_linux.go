@@ -34,6 +34,7 @@ type libs struct {
 	mu       sync.Mutex
 	files    map[string][]int  // targets of mapped files, by mapped.file
 	paths    map[string][]int  // and of files that were opened, by device, inode and time of change
+	writes   map[string][]site // of files with a TLS library in them, by identity: where memory looks
 	seen     map[fileKey][]int // and of those with a TLS library in them
 	targets  []Target
 	probed   int // targets that carry probes
@@ -41,7 +42,7 @@ type libs struct {
 }
 
 func newLibs(proc procFS, k *kernel) *libs {
-	return &libs{proc: proc, k: k, files: map[string][]int{}, paths: map[string][]int{}, seen: map[fileKey][]int{}}
+	return &libs{proc: proc, k: k, files: map[string][]int{}, paths: map[string][]int{}, seen: map[fileKey][]int{}, writes: map[string][]site{}}
 }
 
 // attachInstalled probes what is installed and what the given processes (nil: all)
@@ -196,6 +197,9 @@ func (l *libs) resolve(path, open string, rows []*library) (of []int, err error)
 	key := keyOf(m, st)
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if id, ok := identity(open); ok && len(found) > 0 {
+		l.writes[id] = writeSites(m)
+	}
 	if of, known := l.met(key); known || len(found) == 0 {
 		return of, nil
 	}

@@ -48,23 +48,25 @@ const initialPIDNamespace = "pid:[4026531836]"
 // Session is a recording in progress. Its methods may be called from any
 // goroutine; Run once.
 type Session struct {
-	o       Options
-	info    format.Session
-	k       *kernel
-	ring    *ring
-	libs    *libs
-	t       *translator
-	child   *child
-	scans   *scanQueue
-	loads   bool        // the last drain met a process that mapped something
-	fresh   chan Target // libraries probed since Run began
-	clockAt time.Time
-	looked  time.Time        // when the processes were last looked for
-	told    bpf.SpliffCounts // losses already in the session
-	missed  uint64
-	swept   time.Time // when lost words were last made good
-	unswept bool      // there may be some
-	missing missing   // what the last look found
+	o        Options
+	info     format.Session
+	k        *kernel
+	ring     *ring
+	libs     *libs
+	t        *translator
+	child    *child
+	scans    *scanQueue
+	loads    bool // the last drain met a process that mapped something
+	memory   *memory
+	unlinked chan uint32 // processes with sessions that use no socket
+	fresh    chan Target // libraries probed since Run began
+	clockAt  time.Time
+	looked   time.Time        // when the processes were last looked for
+	told     bpf.SpliffCounts // losses already in the session
+	missed   uint64
+	swept    time.Time // when lost words were last made good
+	unswept  bool      // there may be some
+	missing  missing   // what the last look found
 }
 
 // Open loads the kernel side, puts probes on every TLS library it finds and starts
@@ -79,7 +81,7 @@ func Open(ctx context.Context, o Options) (*Session, error) {
 	if ns, err := os.Readlink("/proc/self/ns/pid"); err == nil && ns != initialPIDNamespace {
 		return nil, fmt.Errorf("%w: this is a container's pid namespace, where process numbers mean others than the kernel's: run on the host", ErrNotSupported)
 	}
-	s := &Session{o: o, scans: newScanQueue(), fresh: make(chan Target, maxLibraries)}
+	s := &Session{o: o, scans: newScanQueue(), unlinked: make(chan uint32, 1024), fresh: make(chan Target, maxLibraries)}
 	if err := s.open(); err != nil {
 		s.Close()
 		return nil, err
@@ -129,6 +131,18 @@ func (s *Session) open() (err error) {
 	s.t = newTranslator(s.k, procs, bootAhead())
 	s.t.all, s.t.some = s.o.AllProcesses, s.o.selects()
 	s.t.loaded = func(pid uint32) { s.loads = true; s.scans.add(pid) }
+	s.t.unlinked = func(pid uint32) {
+		select {
+		case s.unlinked <- pid:
+		default: // its next session asks again
+		}
+	}
+	s.memory = newMemory(s.libs)
+	for _, pid := range proc.pids() {
+		if err := s.memory.expect(pid); err != nil {
+			return err
+		}
+	}
 	if len(s.o.Command) > 0 {
 		if s.child, err = startChild(s.k, s.o, s.ring.interrupt); err != nil {
 			return err
@@ -254,6 +268,7 @@ func filterWords(o Options) string {
 func (s *Session) attachLater(ctx context.Context) {
 	reap := time.NewTicker(reapEvery)
 	defer reap.Stop()
+	defer s.memory.Close()
 	var dead map[sslKey]uint64
 	for {
 		select {
@@ -261,6 +276,11 @@ func (s *Session) attachLater(ctx context.Context) {
 			return
 		case <-reap.C:
 			dead = s.reap(dead)
+			s.memory.reap()
+		case pid := <-s.unlinked:
+			if err := s.memory.watch(pid); err != nil {
+				s.libs.problem(fmt.Sprintf("process %d", pid), err)
+			}
 		case pid := <-s.scans.c:
 			s.scans.taken(pid)
 			s.scan(ctx, pid)
@@ -279,6 +299,9 @@ func (s *Session) attachLater(ctx context.Context) {
 func (s *Session) scan(ctx context.Context, pid uint32) {
 	targets, linker, err := s.libs.scan(pid)
 	if err != nil {
+		s.libs.problem(fmt.Sprintf("process %d", pid), err)
+	}
+	if err := s.memory.expect(pid); err != nil {
 		s.libs.problem(fmt.Sprintf("process %d", pid), err)
 	}
 	for _, t := range targets {

@@ -232,8 +232,9 @@ func harmless(in x86asm.Inst) bool {
 }
 
 // touchSite finds the first emulated instruction of a function that is reached on
-// every call while argument 1 is still in its register.
-func touchSite(m *image, name string) (site, bool) {
+// every call while the first args arguments, three at most, are still in their
+// registers.
+func touchSite(m *image, name string, args int) (site, bool) {
 	s, ok := exported(m, name, "exported")
 	if !ok || s.cost != CostStepped || m.elf.Machine != elf.EM_X86_64 {
 		return s, ok
@@ -241,13 +242,13 @@ func touchSite(m *image, name string) (site, bool) {
 	code := m.code(m.body(m.symbols[name].Value), 64)
 	for pc := 0; pc < len(code); {
 		in, err := x86asm.Decode(code[pc:], 64)
-		if err != nil || in.Op == x86asm.RET || writes(in, x86asm.RDI, x86asm.EDI, x86asm.DI, x86asm.DIB) {
+		if err != nil || in.Op == x86asm.RET || slices.ContainsFunc(argRegs[:args], func(reg []x86asm.Reg) bool { return writes(in, reg...) }) {
 			return s, true
 		}
 		if c := costOf(in, code[pc:]); c != CostStepped {
 			s.off += uint64(pc)
 			s.name = fmt.Sprintf("%s+%#x", name, pc)
-			s.why = "first emulated instruction with the argument still in its register"
+			s.why = "first emulated instruction with the arguments still in their registers"
 			s.cost = c
 			return s, true
 		}
@@ -257,6 +258,13 @@ func touchSite(m *image, name string) (site, bool) {
 		pc += in.Len
 	}
 	return s, true
+}
+
+// argRegs are the registers of the first arguments, by all their names.
+var argRegs = [3][]x86asm.Reg{
+	{x86asm.RDI, x86asm.EDI, x86asm.DI, x86asm.DIB},
+	{x86asm.RSI, x86asm.ESI, x86asm.SI, x86asm.SIB},
+	{x86asm.RDX, x86asm.EDX, x86asm.DX, x86asm.DL},
 }
 
 // firstCall returns the target of the first direct call, or tail jump, of the
@@ -275,7 +283,7 @@ func firstCall(m *image, va uint64) (uint64, bool) {
 		pc += in.Len
 		if in.Op != x86asm.CALL && in.Op != x86asm.JMP {
 			// The callee must get the session and the buffer that the caller got.
-			if writes(in, x86asm.RDI, x86asm.EDI, x86asm.DI, x86asm.DIB) || writes(in, x86asm.RSI, x86asm.ESI, x86asm.SI, x86asm.SIB) {
+			if writes(in, argRegs[0]...) || writes(in, argRegs[1]...) {
 				return 0, false
 			}
 			continue

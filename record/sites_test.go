@@ -182,11 +182,11 @@ func TestTouchSite(t *testing.T) {
 void SSL_free(void *s); __asm__(".globl SSL_free\n.type SSL_free,@function\nSSL_free: test %rdi,%rdi\n je 1f\n push %rbx\n pop %rbx\n1: ret\n.size SSL_free,.-SSL_free");
 void SSL_clear(void *s); __asm__(".globl SSL_clear\n.type SSL_clear,@function\nSSL_clear: mov %rsi,%rdi\n push %rbx\n pop %rbx\n ret\n.size SSL_clear,.-SSL_clear");
 `)
-	s, ok := touchSite(m, "SSL_free")
+	s, ok := touchSite(m, "SSL_free", 1)
 	if !ok || s.name != "SSL_free+0x3" || s.cost != CostEmulated {
 		t.Errorf("SSL_free: %+v", s)
 	}
-	s, ok = touchSite(m, "SSL_clear")
+	s, ok = touchSite(m, "SSL_clear", 1)
 	if !ok || s.name != "SSL_clear" || s.cost != CostStepped {
 		t.Errorf("SSL_clear: %+v, want its first byte: the argument's register is overwritten", s)
 	}

@@ -59,9 +59,12 @@ type translator struct {
 	of     map[uint32]map[*tracked]bool // of each process
 	gen    map[object]uint32
 	procs  *processes
-	all    bool             // the life of every process is told
-	some   bool             // that of every process that filters select
-	loaded func(pid uint32) // told of newly mapped files
+	all    bool              // the life of every process is told
+	some   bool              // that of every process that filters select
+	hellos map[uint64]*hello // of handshakes that are not over, by the kernel side's number of the connection
+
+	loaded   func(pid uint32) // told of newly mapped files
+	unlinked func(pid uint32) // told of sessions that use no socket
 
 	dropped              uint64        // bytes named by DROP events
 	events, bytes, total atomic.Uint64 // DATA events, their bytes, connections
@@ -75,7 +78,7 @@ func newTranslator(k kernelState, procs *processes, bootAhead int64) *translator
 	return &translator{
 		kernel: k, procs: procs, toMono: -bootAhead,
 		conns: map[uint64]*tracked{}, at: map[sslKey]*tracked{}, of: map[uint32]map[*tracked]bool{}, gen: map[object]uint32{},
-		loaded: func(uint32) {},
+		hellos: map[uint64]*hello{}, loaded: func(uint32) {}, unlinked: func(uint32) {},
 	}
 }
 
@@ -114,6 +117,7 @@ func (t *translator) sample(b []byte) error {
 			if err != nil {
 				return err
 			}
+			delete(t.hellos, h.Conn)
 			return t.handshake(h, c, true, e.Dur)
 		}
 	case bpf.SpliffEvKindEV_PROC:
@@ -124,6 +128,12 @@ func (t *translator) sample(b []byte) error {
 		if e, ok := as[bpf.SpliffEvFork](b); ok {
 			return t.fork(e)
 		}
+	case bpf.SpliffEvKindEV_HELLO:
+		if e, ok := as[bpf.SpliffEvHello](b); ok && uintptr(len(b))-unsafe.Sizeof(*e) >= uintptr(h.Len) {
+			return t.hello(e, b[unsafe.Sizeof(*e):][:h.Len])
+		}
+	case bpf.SpliffEvKindEV_UNLINKED:
+		t.unlinked(h.Tgid)
 	case bpf.SpliffEvKindEV_EXIT:
 		if e, ok := as[bpf.SpliffEvExit](b); ok {
 			return t.exit(e)
@@ -245,7 +255,46 @@ func (t *translator) conn(e *bpf.SpliffEvConn) error {
 	var port [2]byte
 	binary.NativeEndian.PutUint16(port[:], e.Tuple.Rport)
 	info.Remote = address(e.Tuple.Family, e.Tuple.Raddr, binary.BigEndian.Uint16(port[:]))
+	if hello := t.hellos[e.Hdr.Conn]; hello != nil {
+		hello.told.fill(info)
+	}
 	return t.announce(&e.Hdr, c)
+}
+
+// maxHellos bounds the handshakes that are followed at once: some never end.
+const maxHellos = 4096
+
+// hello takes in the beginning of a handshake. It comes before its connection is
+// announced, unless that was known from the middle.
+func (t *translator) hello(e *bpf.SpliffEvHello, b []byte) error {
+	h := t.hellos[e.Hdr.Conn]
+	if h == nil {
+		if len(t.hellos) >= maxHellos {
+			clear(t.hellos)
+		}
+		h = new(hello)
+		t.hellos[e.Hdr.Conn] = h
+	}
+	c := t.conns[e.Hdr.Conn]
+	if !h.add(e.Hdr.Dir, e.Off, b) || c == nil {
+		return nil
+	}
+	h.told.fill(&c.info)
+	return t.announce(&e.Hdr, c)
+}
+
+// fill adds to what is known of a connection.
+func (f *helloFacts) fill(c *format.Conn) {
+	c.Version, c.Cipher, c.SNI = f.version, f.cipher, f.sni
+	if c.ALPN == "" {
+		c.ALPN = f.alpn
+	}
+	if c.Role == format.RoleUnknown && f.client != 0 {
+		c.Role = format.RoleClient
+		if f.client == int(bpf.SpliffEvDirDIR_READ)+1 {
+			c.Role = format.RoleServer
+		}
+	}
 }
 
 // address makes a socket address of the kernel's bytes; the zero value without one.
@@ -271,7 +320,7 @@ func (t *translator) end(e *bpf.SpliffEvEnd) error {
 		return err
 	}
 	if e.Handshake != 0 {
-		if err := t.handshake(&e.Hdr, c, false, 0); err != nil {
+		if err := t.handshake(&e.Hdr, c, false, e.HsDur); err != nil {
 			return err
 		}
 	}
@@ -288,6 +337,7 @@ func (t *translator) finish(h *bpf.SpliffEvHdr, c *tracked, end format.ConnEnd, 
 	t.buf = end.AppendTo(t.buf[:0])
 	err := t.emit(format.TypeConnEnd, h, c, t.buf)
 	delete(t.conns, c.seq)
+	delete(t.hellos, c.seq)
 	if of := t.of[c.info.PID]; of != nil {
 		if delete(of, c); len(of) == 0 {
 			delete(t.of, c.info.PID)

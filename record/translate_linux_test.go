@@ -1,6 +1,7 @@
 package record
 
 import (
+	"crypto/tls"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -402,5 +403,40 @@ func TestConstants(t *testing.T) {
 	}
 	if uint8(format.DirWrite) != uint8(bpf.SpliffEvDirDIR_WRITE)+1 || uint8(format.DirRead) != uint8(bpf.SpliffEvDirDIR_READ)+1 {
 		t.Error("directions differ")
+	}
+}
+
+// TestHelloSamples: what the hellos say is in the announcement of their connection,
+// or in another one when it was announced before.
+func TestHelloSamples(t *testing.T) {
+	sent := shaken(t, &tls.Config{}, &tls.Config{ServerName: "a.example"})
+	sample := func(conn uint64, dir uint8) []byte {
+		h := hdr(bpf.SpliffEvKindEV_HELLO, conn)
+		b := sent[dir][:min(len(sent[dir]), maxHello)]
+		h.Dir, h.Len = dir, uint32(len(b))
+		return sampleOf(bpf.SpliffEvHello{Hdr: h}, string(b))
+	}
+	var got []format.Conn
+	var asked []uint32
+	tr := newTranslator(noKernel{}, newProcesses(procFS(t.TempDir()), ""), 0)
+	tr.unlinked = func(pid uint32) { asked = append(asked, pid) }
+	tr.sink = sinkFunc(func(e *format.Event) error {
+		if e.Type != format.TypeConn {
+			return nil
+		}
+		c, err := format.ParseConn(e.Payload)
+		got = append(got, c)
+		return err
+	})
+	for _, s := range [][]byte{sample(1, 0), sample(1, 1), connSample(1, 0x10), connSample(2, 0x20), sample(2, 0), sample(2, 1), bareSample(bpf.SpliffEvKindEV_UNLINKED), sample(3, 0)[:50]} {
+		if err := tr.sample(s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(got) != 4 || got[0].SNI != "a.example" || got[0].Version != 0x0304 || got[1].Version != 0 || got[3].SNI != "a.example" || got[3].Cipher == 0 || got[0].Role != format.RoleServer {
+		t.Errorf("announced %+v", got)
+	}
+	if len(asked) != 1 || asked[0] != 100 {
+		t.Errorf("asked for %v", asked)
 	}
 }

@@ -23,7 +23,7 @@ func encoded[T any, P interface {
 // TestLines: each type of event, as a line and back.
 func TestLines(t *testing.T) {
 	conn := format.Conn{PID: 1, SSL: 0x7f12, Generation: 7, Cookie: 1<<64 - 1, Role: format.RoleServer, MidStream: true,
-		Local: netip.MustParseAddrPort("127.0.0.1:0"), Remote: netip.MustParseAddrPort("[fe80::1%eth0]:65535"), ALPN: "h2", Conflicts: 3}
+		Local: netip.MustParseAddrPort("127.0.0.1:0"), Remote: netip.MustParseAddrPort("[fe80::1%eth0]:65535"), ALPN: "h2", Conflicts: 3, Version: 0x0304, Cipher: 0x1301, SNI: "a.example"}
 	mapped := format.Conn{Remote: netip.MustParseAddrPort("[::ffff:192.0.2.1]:443"), Role: 9}
 	odd := format.Conn{Remote: netip.AddrPortFrom(netip.MustParseAddr("fe80::1").WithZone("\xff"), 2)}
 	proc := format.Proc{PID: 1, PPID: 2, UID: 1<<32 - 1, Start: 4, Comm: "a\x00\x1b", Exe: "/x", Args: []string{"", "é\"\\"}, Cgroup: "/s"}
@@ -48,7 +48,7 @@ func TestLines(t *testing.T) {
 			`{"seq":9007199254740992,"time":"9007199254740993","type":"data","dir":3,"flags":65533,"offset":"18446744073709551615"}`},
 		{"conn", format.Event{Type: format.TypeConn, Conn: 1, Payload: encoded(conn)},
 			`{"seq":0,"type":"conn","conn":1,"payload":{"pid":1,"ssl":"0x7f12","generation":7,"cookie":"18446744073709551615","role":"server","mid_stream":true,` +
-				`"local":"127.0.0.1:0","remote":"[fe80::1%eth0]:65535","alpn":"h2","conflicts":3}}`},
+				`"local":"127.0.0.1:0","remote":"[fe80::1%eth0]:65535","alpn":"h2","conflicts":3,"version":772,"cipher":4865,"sni":"a.example"}}`},
 		{"conn mapped", format.Event{Type: format.TypeConn, Payload: encoded(mapped)}, `{"seq":0,"type":"conn","payload":{"role":9,"remote":"[::ffff:192.0.2.1]:443"}}`},
 		{"conn empty", format.Event{Type: format.TypeConn}, `{"seq":0,"type":"conn"}`},
 		{"conn odd zone", format.Event{Type: format.TypeConn, Payload: encoded(odd)}, ``},

@@ -21,6 +21,9 @@ func connFields(c *codec, v *format.Conn) {
 	c.text("alpn", &v.ALPN)
 	small(c, "conflicts", &v.Conflicts)
 	c.u64("start", &v.Start)
+	small(c, "version", &v.Version)
+	small(c, "cipher", &v.Cipher)
+	c.text("sni", &v.SNI)
 }
 
 func connEndFields(c *codec, v *format.ConnEnd) {

@@ -201,8 +201,11 @@ type exchange struct {
 		Args []string `json:"args"`
 	} `json:"proc"`
 	TLS struct {
-		Lib  string `json:"lib"`
-		ALPN string `json:"alpn"`
+		Lib     string `json:"lib"`
+		ALPN    string `json:"alpn"`
+		Version string `json:"version"`
+		Cipher  string `json:"cipher"`
+		SNI     string `json:"sni"`
 	} `json:"tls"`
 	Net struct {
 		Role string `json:"role"`

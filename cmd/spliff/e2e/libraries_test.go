@@ -21,6 +21,7 @@ type side struct {
 	lib  string
 	alpn string // "" if its program does not ask for it
 	addr bool   // its socket is found
+	tls  string // version; "" if the hellos are not seen
 }
 
 // site is a folder of bodies that a server of the matrix serves: GET /N gives N
@@ -100,14 +101,14 @@ func TestLibraries(t *testing.T) {
 		client         func(*testing.T, *webSite)
 		serves, visits side
 	}{
-		{"OpenSSL lighttpd, curl", lighttpd("openssl"), curl, side{"openssl", "", true}, side{"openssl", "http/1.1", true}},
-		{"GnuTLS lighttpd, wget", lighttpd("gnutls"), wget, side{"gnutls", "", true}, side{"gnutls", "", true}},
-		{"NSS lighttpd, tstclnt", lighttpd("nss"), tstclnt, side{"nss", "", true}, side{"nss", "", true}},
-		{"wolfSSL lighttpd, a C program", lighttpd("wolfssl"), wolfClient, side{"wolfssl", "", true}, side{"wolfssl", "", true}},
-		{"mbedTLS lighttpd, gnutls-cli", lighttpd("mbedtls"), gnutlsCLI, side{"mbedtls", "http/1.1", true}, side{"gnutls", "http/1.1", true}},
-		{"Python, blocking", blockingPython, blockingVisit, side{"openssl", "", true}, side{"openssl", "", true}},
-		{"Python, asyncio", asyncioServer, asyncioClient, side{"openssl", "", false}, side{"openssl", "", false}},
-		{"node", nodeServer, nodeClient, side{"openssl", "", false}, side{"openssl", "", false}},
+		{"OpenSSL lighttpd, curl", lighttpd("openssl"), curl, side{"openssl", "", true, ""}, side{"openssl", "http/1.1", true, "TLS 1.3"}},
+		{"GnuTLS lighttpd, wget", lighttpd("gnutls"), wget, side{"gnutls", "", true, "TLS 1.3"}, side{"gnutls", "", true, "TLS 1.3"}},
+		{"NSS lighttpd, tstclnt", lighttpd("nss"), tstclnt, side{"nss", "", true, "TLS 1.3"}, side{"nss", "", true, "TLS 1.3"}},
+		{"wolfSSL lighttpd, a C program", lighttpd("wolfssl"), wolfClient, side{"wolfssl", "", true, "TLS 1.3"}, side{"wolfssl", "", true, "TLS 1.3"}},
+		{"mbedTLS lighttpd, gnutls-cli", lighttpd("mbedtls"), gnutlsCLI, side{"mbedtls", "http/1.1", true, "TLS 1.2"}, side{"gnutls", "http/1.1", true, "TLS 1.2"}},
+		{"Python, blocking", blockingPython, blockingVisit, side{"openssl", "", true, "TLS 1.3"}, side{"openssl", "", true, "TLS 1.3"}},
+		{"Python, asyncio", asyncioServer, asyncioClient, side{"openssl", "", true, "TLS 1.3"}, side{"openssl", "", true, "TLS 1.3"}},
+		{"node", nodeServer, nodeClient, side{"openssl", "", true, "TLS 1.3"}, side{"openssl", "", true, "TLS 1.3"}},
 	}
 	for _, r := range rows {
 		t.Run(r.name, func(t *testing.T) {
@@ -146,6 +147,9 @@ func checkMatrix(t *testing.T, s *webSite, file string, want map[string]side) {
 		}
 		if x.TLS.Lib != w.lib || x.TLS.ALPN != w.alpn {
 			t.Errorf("%s, exchange %d: library %q ALPN %q, want %+v", x.Net.Role, x.ID, x.TLS.Lib, x.TLS.ALPN, w)
+		}
+		if x.TLS.Version != w.tls || (x.TLS.Cipher == "") != (w.tls == "") {
+			t.Errorf("%s, exchange %d: version %q cipher %q, want %q", x.Net.Role, x.ID, x.TLS.Version, x.TLS.Cipher, w.tls)
 		}
 		if w.addr && (x.Net.Src == "" || x.Net.Dst != fmt.Sprintf("127.0.0.1:%d", s.port)) {
 			t.Errorf("%s, exchange %d: %s to %s, want port %d", x.Net.Role, x.ID, x.Net.Src, x.Net.Dst, s.port)

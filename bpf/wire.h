@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//go:build ignore
+/*
+ * wire.h - what a session puts on the wire, where that says something of it.
+ *
+ * The tracepoints of sock.h run inside the system call that moved the bytes, so
+ * that its registers say where they are. The first of a handshake are copied: its
+ * hellos name version, cipher and server. And a session that writes into memory,
+ * for its program to send, is found again by how that begins.
+ */
+#ifndef SPLIFF_WIRE_H
+#define SPLIFF_WIRE_H
+
+/* Linux system call numbers; the second argument of all of them leads to the bytes. */
+#if defined(__TARGET_ARCH_x86)
+enum { SYS_READ = 0, SYS_WRITE = 1, SYS_READV = 19, SYS_WRITEV = 20, SYS_SENDTO = 44, SYS_RECVFROM = 45, SYS_SENDMSG = 46, SYS_RECVMSG = 47 };
+#else
+enum { SYS_READ = 63, SYS_WRITE = 64, SYS_READV = 65, SYS_WRITEV = 66, SYS_SENDTO = 206, SYS_RECVFROM = 207, SYS_SENDMSG = 211, SYS_RECVMSG = 212 };
+#endif
+
+struct span {
+	__u64 at;
+	__u64 len; /* at most, as the program gave it */
+};
+
+/* The bytes that the current system call moves: the first of its buffers. False
+ * for those that have none, such as sendfile or io_uring's. */
+static __always_inline bool moved_by_call(struct span *s)
+{
+	void *regs = (void *)bpf_task_pt_regs(bpf_get_current_task_btf());
+#if defined(__TARGET_ARCH_x86)
+	long nr = BPF_CORE_READ((struct pt_regs *)regs, orig_ax);
+	__u64 at = BPF_CORE_READ((struct pt_regs *)regs, si), len = BPF_CORE_READ((struct pt_regs *)regs, dx);
+#else
+	long nr = BPF_CORE_READ((struct pt_regs___syscall *)regs, syscallno);
+	__u64 at = BPF_CORE_READ((struct pt_regs___syscall *)regs, regs[1]), len = BPF_CORE_READ((struct pt_regs___syscall *)regs, regs[2]);
+#endif
+	switch (nr) {
+	case SYS_READ:
+	case SYS_WRITE:
+	case SYS_RECVFROM:
+	case SYS_SENDTO:
+		s->at = at;
+		s->len = len;
+		return true;
+	case SYS_SENDMSG:
+	case SYS_RECVMSG: /* struct user_msghdr: msg_iov is its third word */
+		if (bpf_probe_read_user(&at, sizeof(at), (void *)(at + 16)))
+			return false;
+		return !bpf_probe_read_user(s, sizeof(*s), (void *)at);
+	case SYS_READV:
+	case SYS_WRITEV:
+		return !bpf_probe_read_user(s, sizeof(*s), (void *)at);
+	}
+	return false;
+}
+
+/* Where a server's hello ends depends on what it sends in it; key shares of
+ * post-quantum groups take 1.2 KiB of either hello. */
+#define HELLO_MAX 2048
+
+#define HELLO_FIXED(SIZE)                                                                \
+	if (n <= (SIZE)) {                                                               \
+		struct {                                                                 \
+			struct ev_hello e;                                               \
+			__u8 b[SIZE];                                                    \
+		} *r = bpf_ringbuf_reserve(&ring, sizeof(*r), 0);                        \
+		if (!r)                                                                  \
+			return; /* the reader sees that bytes are missing */             \
+		fill_hdr(&r->e.hdr, EV_HELLO, c->id, bpf_ktime_get_ns());                \
+		r->e.hdr.dir = dir;                                                      \
+		r->e.hdr.len = n;                                                        \
+		r->e.off = off;                                                          \
+		r->e.pad = 0;                                                            \
+		__u32 m = n - 1;                                                         \
+		asm volatile("" : "+r"(m));                                              \
+		m &= (SIZE) - 1;                                                         \
+		if (bpf_probe_read_user(r->b, m + 1, (void *)at))                        \
+			bpf_ringbuf_discard(r, BPF_RB_NO_WAKEUP);                        \
+		else                                                                     \
+			bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);                         \
+		return;                                                                  \
+	}
+
+/* Copies the beginning of what goes in one direction of a handshake. It is no part
+ * of what was recorded, so that its loss is not counted. */
+static __noinline void tell_hello(struct conn *c, __u64 at, __u64 len, __u32 dir)
+{
+	dir &= 1;
+	if (!c)
+		return;
+	__u32 off = c->hello[dir], n = HELLO_MAX - off;
+	if (off >= HELLO_MAX || !len)
+		return;
+	if (len < n)
+		n = len;
+	c->hello[dir] = off + n;
+	HELLO_FIXED(64)
+	HELLO_FIXED(512)
+	HELLO_FIXED(HELLO_MAX)
+}
+
+static __always_inline void hello_moved(__u64 ssl, __u32 n, __u32 dir)
+{
+	struct conn_key k;
+	struct span s = {};
+	key_of(&k, ssl);
+	struct conn *c = bpf_map_lookup_elem(&conns, &k);
+	if (!c || c->ended || c->hs_done || c->hello[dir & 1] >= HELLO_MAX || !moved_by_call(&s))
+		return;
+	tell_hello(c, s.at, s.len < n ? s.len : n, dir);
+}
+
+/* A send outside any TLS call: is it of a session that wrote into memory? */
+static __always_inline void match_sent(struct sock *sk)
+{
+	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	struct span s = {};
+	struct head h = {};
+	if (!bpf_map_lookup_elem(&linking, &tgid) || !moved_by_call(&s) || s.len < sizeof(h) ||
+	    bpf_probe_read_user(&h, sizeof(h), (void *)s.at))
+		return;
+	struct head_of *of = bpf_map_lookup_elem(&heads, &h);
+	if (!of || of->key.tgid != tgid)
+		return;
+	struct conn_key k = of->key;
+	struct conn *c = bpf_map_lookup_elem(&conns, &k);
+	if (c && c->id == of->id && !c->cookie && !c->ended && network_tuple(sk, &c->tuple)) {
+		c->cookie = bpf_get_socket_cookie(sk);
+		c->dirty = 1;
+		if (!c->hs_done) {
+			__u64 cookie = c->cookie;
+			bpf_map_update_elem(&shaking, &cookie, of, BPF_ANY);
+		}
+		if (c->announced)
+			emit_conn(&k, c, bpf_ktime_get_ns());
+	}
+	bpf_map_delete_elem(&heads, &h);
+}
+
+/* A receive outside any TLS call: does it bring the other side's hello? */
+static __always_inline void hello_received(struct sock *sk, __u32 n)
+{
+	__u64 cookie = bpf_get_socket_cookie(sk);
+	struct head_of *of = bpf_map_lookup_elem(&shaking, &cookie);
+	struct span s = {};
+	if (!of)
+		return;
+	struct conn_key k = of->key;
+	struct conn *c = bpf_map_lookup_elem(&conns, &k);
+	if (c && c->id == of->id && !c->hs_done && !c->ended && c->hello[DIR_READ] < HELLO_MAX) {
+		if (moved_by_call(&s))
+			tell_hello(c, s.at, s.len < n ? s.len : n, DIR_READ);
+		return;
+	}
+	bpf_map_delete_elem(&shaking, &cookie);
+}
+
+/* BIO_write(bio, data, length) inside a call on a session. */
+SEC("uprobe.multi")
+int cipher_written(struct pt_regs *ctx)
+{
+	struct task_state *t = bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), 0, 0);
+	if (!t || !t->depth || t->depth > FRAMES || stopped)
+		return 0;
+	struct frame *f = &t->frames[(t->depth - 1) & (FRAMES - 1)];
+	int len = PT_REGS_PARM3(ctx);
+	__u64 data = PT_REGS_PARM2(ctx);
+	if (len < (int)sizeof(struct head))
+		return 0;
+	struct head_of of = {};
+	struct head h = {};
+	key_of(&of.key, f->ssl);
+	struct conn *c = bpf_map_lookup_elem(&conns, &of.key);
+	if (!c || c->ended)
+		return 0;
+	if ((c->hs_done && c->cookie) || bpf_probe_read_user(&h, sizeof(h), (void *)data))
+		return 0;
+	/* Records begin with their type and version (RFC 8446 section 5.1). The library
+	 * writes other things into memory too: what it hashes, for one. */
+	__u8 *head = (__u8 *)&h;
+	if (head[0] < 20 || head[0] > 23 || head[1] != 3)
+		return 0;
+	if (!c->hs_done)
+		tell_hello(c, data, len, DIR_WRITE);
+	if (c->cookie)
+		return 0;
+	of.id = c->id;
+	bpf_map_update_elem(&heads, &h, &of, BPF_ANY);
+	return 0;
+}
+
+/* A call on a session is over and no socket was used in it, nor before: asks user
+ * space to watch what its process writes into memory. */
+static __always_inline void ask_link(struct conn *c, __u64 now)
+{
+	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	if (c->cookie || c->asked || c->local)
+		return;
+	c->asked = 1;
+	if (!bpf_map_lookup_elem(&linking, &tgid))
+		emit_bare(EV_UNLINKED, now, BPF_RB_FORCE_WAKEUP); /* its next write is a round trip away */
+}
+
+#endif

@@ -1,0 +1,178 @@
+//go:build amd64 || arm64
+
+package record
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// memoryWrites are the functions through which OpenSSL writes what is to be sent,
+// into memory or elsewhere: (BIO, bytes, length).
+var memoryWrites = []string{"BIO_write"}
+
+// memory links sessions that write into memory to the sockets that their programs
+// send it through: by what is sent, never by when. The probes it needs are on while
+// such processes live, and on them alone. It belongs to one goroutine.
+type memory struct {
+	libs  *libs
+	sites map[string][]site // of files looked at, by identity
+	links map[uint32][]io.Closer
+}
+
+func newMemory(l *libs) *memory {
+	m := &memory{libs: l, sites: map[string][]site{}, links: map[uint32][]io.Closer{}}
+	// Looked at beforehand: when a session asks, its next write is milliseconds away.
+	for _, path := range globAll(inFolders("libcrypto.so.*")) {
+		m.look(path)
+	}
+	return m
+}
+
+// watch puts the probes on a process.
+func (m *memory) watch(pid uint32) error {
+	m.drop(pid) // it runs another program than when they were put on
+	exe := m.libs.proc.exe(pid)
+	for _, file := range m.libs.proc.mappings(pid) {
+		if base := filepath.Base(file.path); file.path != exe && !strings.HasPrefix(base, "libcrypto") && named(base) == nil {
+			continue
+		}
+		sites := m.look(file.open)
+		if len(sites) == 0 {
+			continue
+		}
+		f, err := os.Open(file.open)
+		if err != nil {
+			continue // it is gone
+		}
+		// The symbols were read when the sites were found.
+		l, err := m.libs.k.watchWrites(&image{path: file.path, f: f}, sites, pid)
+		f.Close()
+		if err != nil {
+			return fmt.Errorf("watch what process %d writes into memory: %w", pid, err)
+		}
+		m.links[pid] = append(m.links[pid], l)
+	}
+	// Said also of a process without such functions, or it would ask for ever.
+	return m.libs.k.matching(pid, len(m.links) > 0)
+}
+
+func (k *kernel) watchWrites(m *image, sites []site, pid uint32) (io.Closer, error) {
+	g := group{prog: "cipher_written"}
+	for _, s := range sites {
+		g.at, g.cookies = append(g.at, s.off), append(g.cookies, 0)
+	}
+	return k.link(m, g, pid)
+}
+
+// matching tells the kernel side that a process is watched, and whether any is.
+func (k *kernel) matching(pid uint32, any bool) error {
+	if err := k.coll.Maps["linking"].Put(pid, uint32(1)); err != nil {
+		return fmt.Errorf("link by content: %w", err)
+	}
+	on := uint32(0)
+	if any {
+		on = 1
+	}
+	return k.coll.Variables["matching"].Set(on)
+}
+
+// look finds the functions in a file, once.
+func (m *memory) look(open string) []site {
+	id, ok := identity(open)
+	if !ok {
+		return nil
+	}
+	if sites, known := m.sites[id]; known {
+		return sites
+	}
+	m.libs.mu.Lock()
+	sites, known := m.libs.writes[id] // a program with a library in it can take a second to read
+	m.libs.mu.Unlock()
+	if known {
+		return sites
+	}
+	if img, err := openImage(open); err == nil {
+		sites = writeSites(img)
+		img.Close()
+	}
+	if len(m.sites) >= maxMet {
+		clear(m.sites)
+	}
+	m.sites[id] = sites
+	return sites
+}
+
+func writeSites(m *image) (sites []site) {
+	for _, name := range memoryWrites {
+		if s, ok := touchSite(m, name, 3); ok {
+			sites = append(sites, s)
+		}
+	}
+	return sites
+}
+
+// maxExpected bounds the processes that are watched before they ask.
+const maxExpected = 128
+
+// expect watches a process that is likely to write into memory: one with OpenSSL
+// built in, and Python. Others ask with their first session, parts of which may be
+// over by the time that they are watched.
+func (m *memory) expect(pid uint32) error {
+	if m.links[pid] != nil || len(m.links) >= maxExpected || !m.wanted(pid) {
+		return nil
+	}
+	exe := m.libs.proc.exe(pid)
+	for _, file := range m.libs.proc.mappings(pid) {
+		if strings.HasPrefix(file.base(), "_ssl.") {
+			return m.watch(pid)
+		}
+		if file.path != exe {
+			continue
+		}
+		id, _ := identity(file.open)
+		m.libs.mu.Lock()
+		within := len(m.libs.writes[id]) > 0
+		m.libs.mu.Unlock()
+		if within {
+			return m.watch(pid)
+		}
+	}
+	return nil
+}
+
+// wanted reports whether the filters by process name pid, as far as they do.
+func (m *memory) wanted(pid uint32) bool {
+	need := m.libs.k.need
+	has, err := m.libs.k.named(pid)
+	return err == nil && has&need == need
+}
+
+func (m *memory) drop(pid uint32) error {
+	var errs []error
+	for _, l := range m.links[pid] {
+		errs = append(errs, l.Close())
+	}
+	delete(m.links, pid)
+	return errors.Join(errs...)
+}
+
+// reap takes the probes off processes that are gone.
+func (m *memory) reap() {
+	for pid := range m.links {
+		if !m.libs.proc.exists(pid) {
+			m.drop(pid)
+		}
+	}
+}
+
+// Close takes every probe off.
+func (m *memory) Close() {
+	for pid := range m.links {
+		m.drop(pid)
+	}
+}
