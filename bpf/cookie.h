@@ -28,6 +28,7 @@ enum what {
 	W_SEEN = 14, /* argument 1 proves to be a session */
 	W_INNER_READ = 15, /* inner.h: where a read ends inside the library; bits 32 and up say where its values are */
 	W_RENEG = 16, /* a handshake inside it is not a new session's */
+	W_SOCKET = 17, /* argument 2 is the descriptor that the session will use */
 };
 enum how {
 	/* W_READ, W_WRITE: where the length is. */

@@ -146,6 +146,18 @@ struct {
 	__type(value, struct head_of);
 } shaking SEC(".maps");
 
+/* Descriptors that programs gave to sessions whose handshake is not over. */
+struct fd_key {
+	__u32 tgid;
+	__s32 fd;
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, struct fd_key);
+	__type(value, struct head_of);
+} promised SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);

@@ -47,6 +47,8 @@ static __always_inline int used(struct sock *sk, int moved, __u32 dir)
 	struct task_state *t = bpf_task_storage_get(&tasks, task, 0, 0);
 	struct frame *f = current_call(task, t);
 	if (!f) {
+		if (t && t->young && moved > 0)
+			promised_moved(t, sk, moved, dir);
 		if (matching && moved > 0) {
 			if (dir == DIR_WRITE)
 				match_sent(sk);

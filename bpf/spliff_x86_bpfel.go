@@ -188,6 +188,12 @@ type SpliffEvProc struct {
 	Args    [1024]uint8
 }
 
+type SpliffFdKey struct {
+	_    structs.HostLayout
+	Tgid uint32
+	Fd   int32
+}
+
 type SpliffGoCalls struct {
 	_      structs.HostLayout
 	Depth  uint32
@@ -323,6 +329,7 @@ const (
 	SpliffWhatW_SEEN       SpliffWhat = 14
 	SpliffWhatW_INNER_READ SpliffWhat = 15
 	SpliffWhatW_RENEG      SpliffWhat = 16
+	SpliffWhatW_SOCKET     SpliffWhat = 17
 )
 
 // Names of all BPF objects in the ELF.
@@ -335,6 +342,7 @@ const (
 	SpliffMapHeads           = "heads"
 	SpliffMapLinking         = "linking"
 	SpliffMapProcs           = "procs"
+	SpliffMapPromised        = "promised"
 	SpliffMapRing            = "ring"
 	SpliffMapShaking         = "shaking"
 	SpliffMapTargets         = "targets"
@@ -464,6 +472,7 @@ type SpliffMapSpecs struct {
 	Heads      *ebpf.MapSpec `ebpf:"heads"`
 	Linking    *ebpf.MapSpec `ebpf:"linking"`
 	Procs      *ebpf.MapSpec `ebpf:"procs"`
+	Promised   *ebpf.MapSpec `ebpf:"promised"`
 	Ring       *ebpf.MapSpec `ebpf:"ring"`
 	Shaking    *ebpf.MapSpec `ebpf:"shaking"`
 	Targets    *ebpf.MapSpec `ebpf:"targets"`
@@ -537,6 +546,7 @@ type SpliffMaps struct {
 	Heads      *ebpf.Map `ebpf:"heads"`
 	Linking    *ebpf.Map `ebpf:"linking"`
 	Procs      *ebpf.Map `ebpf:"procs"`
+	Promised   *ebpf.Map `ebpf:"promised"`
 	Ring       *ebpf.Map `ebpf:"ring"`
 	Shaking    *ebpf.Map `ebpf:"shaking"`
 	Targets    *ebpf.Map `ebpf:"targets"`
@@ -552,6 +562,7 @@ func (m *SpliffMaps) Close() error {
 		m.Heads,
 		m.Linking,
 		m.Procs,
+		m.Promised,
 		m.Ring,
 		m.Shaking,
 		m.Targets,

@@ -70,6 +70,9 @@ int session_touch(struct pt_regs *ctx)
 	case W_CLIENT:
 		take_role(c, ROLE_CLIENT);
 		break;
+	case W_SOCKET:
+		promise(&k, c, (int)PT_REGS_PARM2(ctx));
+		break;
 	case W_ROLE:
 		take_role(c, (int)PT_REGS_PARM2(ctx) ? ROLE_SERVER : ROLE_CLIENT);
 		break;

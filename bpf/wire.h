@@ -23,6 +23,18 @@ struct span {
 	__u64 len; /* at most, as the program gave it */
 };
 
+/* The descriptor that the current system call is about: the first argument of all of them. */
+static __always_inline int descriptor_of_call(void)
+{
+	void *regs = (void *)bpf_task_pt_regs(bpf_get_current_task_btf());
+#if defined(__TARGET_ARCH_x86)
+	return BPF_CORE_READ((struct pt_regs *)regs, di);
+#else
+	/* By the time that a tracepoint runs, x0 is still the argument: the result is stored on return. */
+	return BPF_CORE_READ((struct pt_regs___syscall *)regs, regs[0]);
+#endif
+}
+
 /* The bytes that the current system call moves: the first of its buffers. False
  * for those that have none, such as sendfile or io_uring's. */
 static __always_inline bool moved_by_call(struct span *s)
@@ -136,6 +148,41 @@ static __always_inline void match_sent(struct sock *sk)
 			emit_conn(&k, c, bpf_ktime_get_ns());
 	}
 	bpf_map_delete_elem(&heads, &h);
+}
+
+/* A session was given a descriptor. */
+static __always_inline void promise(struct conn_key *k, struct conn *c, int fd)
+{
+	struct fd_key at = {.tgid = k->tgid, .fd = fd};
+	struct head_of of = {.key = *k, .id = c->id};
+	if (fd >= 0 && !c->hs_done && !c->off[0] && !c->off[1])
+		bpf_map_update_elem(&promised, &at, &of, BPF_ANY);
+}
+
+/* Something moved outside any call that is watched. A read may be watched only where
+ * it ends (inner.h), and a program that leaves the handshake to its first read shakes
+ * hands in there: on the descriptor that it gave to that session. */
+static __always_inline void promised_moved(struct task_state *t, struct sock *sk, __u32 n, __u32 dir)
+{
+	struct fd_key at = {.tgid = bpf_get_current_pid_tgid() >> 32, .fd = descriptor_of_call()};
+	struct head_of *of = bpf_map_lookup_elem(&promised, &at);
+	struct span s = {};
+	if (!of)
+		return;
+	struct conn_key k = of->key;
+	struct conn *c = bpf_map_lookup_elem(&conns, &k);
+	if (!c || c->id != of->id || c->hs_done || c->ended || c->off[0] || c->off[1]) {
+		if (k.ssl == t->young)
+			t->young = 0;
+		bpf_map_delete_elem(&promised, &at);
+		return;
+	}
+	if (!c->cookie && network_tuple(sk, &c->tuple)) {
+		c->cookie = bpf_get_socket_cookie(sk);
+		c->dirty = 1;
+	}
+	if (moved_by_call(&s))
+		tell_hello(c, s.at, s.len < n ? s.len : n, dir);
 }
 
 /* A receive outside any TLS call: does it bring the other side's hello? */

@@ -126,7 +126,7 @@ func (f *function) sites(m *image) (sites []site) {
 		}
 	default:
 		args := 1
-		if f.what == whatRole {
+		if f.what == whatRole || f.what == whatSocket {
 			args = 2
 		}
 		if s, ok := touchSite(m, f.name, args); ok {

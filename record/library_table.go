@@ -26,6 +26,7 @@ var openSSL = library{
 		{name: "SSL_shutdown", what: whatShutdown},
 		{name: "SSL_set_accept_state", what: whatServer},
 		{name: "SSL_set_connect_state", what: whatClient},
+		{name: "SSL_set_fd", what: whatSocket},
 	},
 }
 

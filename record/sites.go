@@ -34,6 +34,7 @@ const (
 	whatSeen
 	whatInnerRead
 	whatReneg
+	whatSocket
 )
 
 const (

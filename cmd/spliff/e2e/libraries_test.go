@@ -101,7 +101,7 @@ func TestLibraries(t *testing.T) {
 		client         func(*testing.T, *webSite)
 		serves, visits side
 	}{
-		{"OpenSSL lighttpd, curl", lighttpd("openssl"), curl, side{"openssl", "", true, ""}, side{"openssl", "http/1.1", true, "TLS 1.3"}},
+		{"OpenSSL lighttpd, curl", lighttpd("openssl"), curl, side{"openssl", "", true, "TLS 1.3"}, side{"openssl", "http/1.1", true, "TLS 1.3"}},
 		{"GnuTLS lighttpd, wget", lighttpd("gnutls"), wget, side{"gnutls", "", true, "TLS 1.3"}, side{"gnutls", "", true, "TLS 1.3"}},
 		{"NSS lighttpd, tstclnt", lighttpd("nss"), tstclnt, side{"nss", "", true, "TLS 1.3"}, side{"nss", "", true, "TLS 1.3"}},
 		{"wolfSSL lighttpd, a C program", lighttpd("wolfssl"), wolfClient, side{"wolfssl", "", true, "TLS 1.3"}, side{"wolfssl", "", true, "TLS 1.3"}},
