@@ -174,6 +174,9 @@ func FuzzConn(f *testing.F) {
 	f.Add([]byte("\x01abc"), []byte("\x02"+h1OK), byte(9))
 	f.Add([]byte(wsGet+"\x81\x82\x00\x00\x00\x00hi"), []byte(ws101+"Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n\xc1\x07\xf2\x48\xcd\xc9\xc9\x07\x00"), byte(16))
 	f.Add([]byte(connect+h1Get+wsGet), []byte(opened+h1OK+ws101+"\r\n\x81\x02yo"), byte(48))
+	// What waits for the answer to a CONNECT, which never comes, begins with a gap.
+	asks := "CONNECT b.test:80 HTTP/1.1\r\nHost:\"b.test\r\n\r\nGET /a HTTP/1.1\r\nHost: x\t\n\f\xf7GET /ws HTTP/1.1"
+	f.Add([]byte(asks), []byte(asks+"TTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: WebSocket\r\n\r\n\x81\x02yo"), byte('v'))
 	f.Fuzz(func(t *testing.T, a, b []byte, how byte) {
 		hint := decode.Hint{Role: decode.Role(how % 3), MidStream: how&4 != 0}
 		if how&8 != 0 {

@@ -1,6 +1,7 @@
 package http1
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -60,6 +61,51 @@ func TestPairsAfterLoss(t *testing.T) {
 	} {
 		if diff := cmp.Diff(tt.want, briefs(playAll(t, decode.Limits{}, tt.steps, true))); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
+		}
+	}
+}
+
+// TestGapsInHold: a gap in what waits for the answer to a CONNECT is where it was,
+// however much came before and after it until the answer did.
+func TestGapsInHold(t *testing.T) {
+	const connect = "CONNECT b:80 HTTP/1.1\r\nHost: b\r\n\r\n"
+	const get = "GET / HTTP/1.1\r\nHost: b\r\n\r\n"
+	end := uint64(len(connect))
+	hole := func(n int) decodetest.Step { return decodetest.Step{Dir: c2s, Gap: n} }
+	for name, tt := range map[string]struct {
+		held []decodetest.Step
+		want []uint64
+		http int // how many of them are told of if it is HTTP: one a message
+	}{
+		"first":        {[]decodetest.Step{hole(2), req(get), req(get)}, []uint64{end}, 1},
+		"between":      {[]decodetest.Step{req(get[:20]), hole(2), req(get)}, []uint64{end + 20}, 1},
+		"two":          {[]decodetest.Step{hole(2), req(get[:20]), hole(3), req(get)}, []uint64{end, end + 22}, 1},
+		"two in a row": {[]decodetest.Step{req(get), hole(2), hole(3), req(get)}, []uint64{end + 27, end + 29}, 1},
+		"nothing else": {[]decodetest.Step{hole(2)}, []uint64{end}, 1},
+		"of no known size": {
+			[]decodetest.Step{hole(decodetest.Unknown), req(get), hole(decodetest.Unknown), req(get)}, []uint64{end, end + 27}, 2,
+		},
+	} {
+		for _, answer := range []string{"HTTP/1.1 200 OK\r\n\r\n", "HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n", ""} {
+			steps := append([]decodetest.Step{req(connect)}, tt.held...)
+			if answer != "" {
+				steps = append(steps, resp(answer))
+			}
+			want := tt.want
+			if !strings.Contains(answer, "200") {
+				want = want[:tt.http]
+			}
+			var got []uint64
+			for _, m := range playAll(t, decode.Limits{}, steps, true) {
+				for _, a := range m.Anomalies {
+					if a.Kind == decode.AnomalyGap {
+						got = append(got, a.Offset)
+					}
+				}
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("%s, answered %.12q (-want +got):\n%s", name, answer, diff)
+			}
 		}
 	}
 }

@@ -116,7 +116,7 @@ func (s *stream) feedTunnel(dst []decode.Message, p []byte, m moment) []decode.M
 // held is a piece of the request stream that waits for a response: bytes, or a gap.
 type held struct {
 	data []byte
-	off  uint64
+	off  uint64 // in the stream, of its first byte
 	m    moment
 	gap  *decode.Gap
 }
@@ -124,6 +124,11 @@ type held struct {
 // hold keeps a piece until a response says what it is. If that takes too long,
 // its looks decide.
 func (s *stream) hold(dst []decode.Message, h held) []decode.Message {
+	h.off = s.pos
+	s.pos += uint64(len(h.data))
+	if h.gap != nil {
+		s.pos += h.gap.Len
+	}
 	if last := len(s.held) - 1; last+1 >= holdPieces && h.gap == nil && s.held[last].gap == nil {
 		s.held[last].data = append(s.held[last].data, h.data...)
 	} else {
@@ -175,10 +180,10 @@ func (s *stream) release(dst []decode.Message, http bool) []decode.Message {
 	s.held, s.heldLen, s.releasing = nil, 0, true
 	defer func() { s.releasing = false }()
 	for _, h := range list {
+		s.pos = h.off
 		if h.gap != nil {
 			dst = s.gap(dst, *h.gap)
 		} else {
-			s.pos = h.off
 			dst = s.feed(dst, h.data, h.m)
 		}
 	}

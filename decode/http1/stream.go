@@ -103,7 +103,7 @@ func (s *stream) feed(dst []decode.Message, p []byte, m moment) []decode.Message
 		case stepSkip:
 			dst, n = s.feedSkip(dst, p, m)
 		case stepHold:
-			return s.hold(dst, held{data: p, off: s.pos, m: m})
+			return s.hold(dst, held{data: p, m: m})
 		case stepTunnel:
 			return s.feedTunnel(dst, p, m)
 		}
