@@ -130,7 +130,7 @@ static __always_inline struct conn *shook(struct conn_key *k, struct frame *f, l
 		c->hs_start = f->start;
 	c->hs_last = now;
 	/* Anything else is "call again" or a failure; a failure shows when the session ends. */
-	if (rc != (FLAGS(f->what) & F_ZERO ? 0 : 1))
+	if (HOW(f->what) == H_EARLY || rc != (FLAGS(f->what) & F_ZERO ? 0 : 1))
 		return c;
 	c->hs_done = 1;
 	if (!recorded(c))
@@ -209,11 +209,11 @@ static __always_inline int left(struct pt_regs *ctx)
 	key_of(&k, f->ssl);
 	long rc = (int)PT_REGS_RC(ctx);
 	struct conn *c = 0;
-	if (t->young == f->ssl && rc == (WHAT(what) == W_HANDSHAKE && FLAGS(what) & F_ZERO ? 0 : 1))
-		t->young = 0;
-	if (WHAT(what) == W_HANDSHAKE)
+	if (WHAT(what) == W_HANDSHAKE) {
 		c = shook(&k, f, rc, now);
-	else if (WHAT(what) == W_ALPN)
+		if (c && c->hs_done && t->young == f->ssl)
+			t->young = 0;
+	} else if (WHAT(what) == W_ALPN)
 		selected(&k, f, PT_REGS_RC(ctx));
 	else if (WHAT(what) == W_NEW)
 		handed_out(t, f, rc, now);

@@ -41,6 +41,7 @@ enum how {
 	/* W_HANDSHAKE: whose it is, where the function tells. */
 	H_CONNECT = 6,
 	H_ACCEPT = 7,
+	H_EARLY = 15, /* it goes as far as early data can: success is no end of the handshake */
 	/* W_ALPN: where the name is. */
 	H_PTR_U32 = 8,  /* arguments 2 and 3 point to its address and to its length, an int */
 	H_PTR_U16 = 9,  /* the same, the length is a short */

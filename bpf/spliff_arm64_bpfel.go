@@ -247,6 +247,7 @@ const (
 	SpliffHowH_NONE      SpliffHow = 5
 	SpliffHowH_CONNECT   SpliffHow = 6
 	SpliffHowH_ACCEPT    SpliffHow = 7
+	SpliffHowH_EARLY     SpliffHow = 15
 	SpliffHowH_PTR_U32   SpliffHow = 8
 	SpliffHowH_PTR_U16   SpliffHow = 9
 	SpliffHowH_DATUM     SpliffHow = 10

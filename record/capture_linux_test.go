@@ -66,6 +66,7 @@ type tally struct {
 	lost   map[[2]uint32]uint64
 	ends   map[uint32]format.ConnEnd
 	read   map[uint32]*bytes.Buffer // DirRead of each connection
+	wrote  map[uint32]*bytes.Buffer // DirWrite
 	conns  map[uint32]format.Conn
 	procs  map[uint32]format.Proc
 	end    *format.End
@@ -77,7 +78,7 @@ type tally struct {
 
 func newTally(t *testing.T) *tally {
 	return &tally{t: t, got: map[[2]uint32]uint64{}, lost: map[[2]uint32]uint64{}, ends: map[uint32]format.ConnEnd{},
-		read: map[uint32]*bytes.Buffer{}, conns: map[uint32]format.Conn{}, procs: map[uint32]format.Proc{}}
+		read: map[uint32]*bytes.Buffer{}, wrote: map[uint32]*bytes.Buffer{}, conns: map[uint32]format.Conn{}, procs: map[uint32]format.Proc{}}
 }
 
 func (l *tally) Flush() error { return nil }
@@ -91,12 +92,14 @@ func (l *tally) Event(e *format.Event) (err error) {
 			l.t.Errorf("conn %d dir %d: data at %d, expected %d", e.Conn, e.Dir, e.Offset, l.got[key]+l.lost[key])
 		}
 		l.got[key] += uint64(len(e.Payload))
+		of := l.wrote
 		if e.Dir == format.DirRead {
-			if l.read[e.Conn] == nil {
-				l.read[e.Conn] = &bytes.Buffer{}
-			}
-			l.read[e.Conn].Write(e.Payload)
+			of = l.read
 		}
+		if of[e.Conn] == nil {
+			of[e.Conn] = &bytes.Buffer{}
+		}
+		of[e.Conn].Write(e.Payload)
 	case format.TypeDrop:
 		d, err := format.ParseDrop(e.Payload)
 		if err != nil {

@@ -8,7 +8,7 @@ func libraries() []*library {
 
 // openSSL serves 1.0.2 to 3.x, and programs that export a static one. SSL_peek has
 // an internal function of its own, so what it returns is not counted; the
-// early-data functions call SSL_read_ex and SSL_write_ex.
+// early-data functions call SSL_do_handshake, SSL_read_ex and SSL_write_ex.
 var openSSL = library{
 	kind: "openssl", title: "OpenSSL",
 	files: []string{"libssl.so.3", "libssl.so.3.*", "libssl-*.so.3", "libssl.so.1.1", "libssl.so.1.1.*", "libssl.so.1.0.*", "libssl.so.10", "libssl-*.so.1.1"},
@@ -18,6 +18,8 @@ var openSSL = library{
 		{name: "SSL_write", what: whatWrite, need: true, forms: []form{{"SSL_write_ex2", howArg5}, {"SSL_write_ex", howArg4}}},
 		{name: "SSL_sendfile", what: whatWrite, how: howBlind},
 		{name: "SSL_do_handshake", what: whatHandshake, need: true},
+		{name: "SSL_write_early_data", what: whatHandshake, how: howEarly},
+		{name: "SSL_read_early_data", what: whatHandshake, how: howEarly},
 		{name: "SSL_get0_alpn_selected", what: whatALPN, how: howPtrU32},
 		{name: "SSL_new", what: whatNew, how: howSession},
 		{name: "SSL_free", what: whatFree},

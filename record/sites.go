@@ -53,6 +53,7 @@ const (
 	howCopied
 	howSession
 	howOutFlags
+	howEarly
 )
 
 const (

@@ -390,7 +390,7 @@ func TestConstants(t *testing.T) {
 		howReturn: bpf.SpliffHowH_RETURN, howArg4: bpf.SpliffHowH_ARG4, howArg5: bpf.SpliffHowH_ARG5, howCount: bpf.SpliffHowH_COUNT,
 		howBlind: bpf.SpliffHowH_BLIND, howNone: bpf.SpliffHowH_NONE, howConnect: bpf.SpliffHowH_CONNECT, howAccept: bpf.SpliffHowH_ACCEPT,
 		howPtrU32: bpf.SpliffHowH_PTR_U32, howPtrU16: bpf.SpliffHowH_PTR_U16, howDatum: bpf.SpliffHowH_DATUM, howString: bpf.SpliffHowH_STRING,
-		howCopied: bpf.SpliffHowH_COPIED, howSession: bpf.SpliffHowH_SESSION, howOutFlags: bpf.SpliffHowH_OUT_FLAGS,
+		howCopied: bpf.SpliffHowH_COPIED, howSession: bpf.SpliffHowH_SESSION, howOutFlags: bpf.SpliffHowH_OUT_FLAGS, howEarly: bpf.SpliffHowH_EARLY,
 	} {
 		if uint32(got) != uint32(want) {
 			t.Errorf("argument shape %d is %d in C", got, want)
