@@ -40,7 +40,8 @@ func pattern(n int) []byte {
 	return b
 }
 
-// bunServer starts the server under a process name of its own.
+// bunServer starts the server under a process name of its own, with the certificate
+// that is in dir.
 func bunServer(t *testing.T, dir string) (port int) {
 	t.Helper()
 	b, err := os.ReadFile(bun(t))
@@ -51,7 +52,6 @@ func bunServer(t *testing.T, dir string) (port int) {
 	if err := os.WriteFile(server, b, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	certificate(t, dir)
 	port = freePort(t)
 	start(t, server, script(t, dir), "serve", fmt.Sprint(port), filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"))
 	waitPort(t, port)
@@ -82,6 +82,7 @@ func TestBun(t *testing.T) {
 	needRoot(t)
 	need(t, "openssl")
 	dir := t.TempDir()
+	certificate(t, dir)
 	port := bunServer(t, dir)
 	b, err := os.ReadFile(bun(t))
 	if err != nil {
@@ -106,6 +107,7 @@ func TestChromium(t *testing.T) {
 	needRoot(t)
 	need(t, "openssl", "chromium")
 	dir := t.TempDir()
+	certificate(t, dir)
 	port := bunServer(t, dir)
 	file := filepath.Join(dir, "session.spl")
 	rec := record(t, "-o", file, "--comm", "bun-", "--comm", "chromium")
@@ -118,8 +120,14 @@ func TestChromium(t *testing.T) {
 		t.Fatalf("the page did not finish: %s", out)
 	}
 	t.Log(rec.stop())
+	checkBrowser(t, file, "chromium")
+}
+
+// checkBrowser: both sides of what the page made the browser send, once each.
+func checkBrowser(t *testing.T, file, browser string) {
+	t.Helper()
 	wants := patternWants()
-	for _, side := range []string{"chromium", "bun-server"} {
+	for _, side := range []string{browser, "bun-server"} {
 		got := map[want]int{}
 		for _, x := range show(t, file) {
 			if x.Req != nil && x.Resp != nil && strings.HasPrefix(x.Proc.Comm, side) && x.Req.Method == "POST" {

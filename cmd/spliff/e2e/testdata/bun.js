@@ -11,12 +11,14 @@ const pattern = ${pattern};
     if ((await r.arrayBuffer()).byteLength !== n) return;
   }
   document.getElementById("o").textContent = "done";
+  await fetch("/done");
 })();
 </script></body></html>`;
 if (what === "serve") {
   Bun.serve({
     port, hostname: "127.0.0.1", tls: { cert: Bun.file(cert), key: Bun.file(key) },
     async fetch(req) {
+      if (req.url.endsWith("/done")) await Bun.write(cert + ".done", "");
       if (req.method !== "POST") return new Response(page, { headers: { "content-type": "text/html" } });
       return new Response(new Uint8Array(await req.arrayBuffer()).reverse());
     },
