@@ -4,7 +4,9 @@
  * golang.h - programs on the functions of Go's crypto/tls.
  *
  * Return probes would change return addresses, which Go's runtime finds when it
- * moves a stack: so every return instruction carries an entry probe instead.
+ * moves a stack: so return instructions carry an entry probe instead. The kernel has
+ * to single-step them; calls that succeed are seen at a place that costs less, where
+ * one is proved (record/locate/godone.go).
  */
 #ifndef SPLIFF_GOLANG_H
 #define SPLIFF_GOLANG_H
@@ -191,6 +193,110 @@ static __always_inline int go_unseen(struct pt_regs *ctx, __u64 what)
 	return 0;
 }
 
+/* What a read or write leaves behind it, besides its bytes. */
+static __always_inline void go_moved(struct conn_key *k, struct frame *f, __u64 now)
+{
+	struct conn *c = f->out & GO_COUNTED ? bpf_map_lookup_elem(&conns, k) : 0;
+	if (c && f->out & GO_TOLD) {
+		take_link(c, f);
+		if (recorded(c))
+			emit_conn(k, c, now);
+	}
+	if (c && __sync_fetch_and_sub(&c->refs, 1) == GO_CLOSED + 1)
+		go_ends(k, c, now);
+}
+
+/* TLS inside TLS: the inner call's socket carries the outer session too. */
+static __always_inline void go_hand_on(struct frame *f, struct frame *outer)
+{
+	if (outer && !outer->cookie && f->cookie) {
+		outer->cookie = f->cookie;
+		outer->tuple = f->tuple;
+	}
+}
+
+/* The same for one whose beginning was not seen: its arguments are where its caller
+ * left room for them. Of a write, that is not known. */
+static __always_inline int go_unseen_done(struct pt_regs *ctx, __u64 what, __u64 entry)
+{
+	struct {
+		__u64 conn, buf, len;
+	} args;
+	if (WHAT(what) != W_READ) {
+		count_loss(LOSS_STATE, 1, 0);
+		return 0;
+	}
+	if (bpf_probe_read_user(&args, sizeof(args), (void *)entry + 8) || args.buf != GO_REG1(ctx)) {
+		count_loss(LOSS_STATE, 1, GO_REG3(ctx));
+		return 0;
+	}
+	struct frame f = {};
+	struct conn_key k;
+	f.ssl = args.conn;
+	f.buf = GO_REG2(ctx);
+	f.num = args.len;
+	f.start = bpf_ktime_get_ns();
+	f.what = what;
+	key_of(&k, f.ssl);
+	moved(&k, &f, GO_REG3(ctx), f.start);
+	return 0;
+}
+
+/* A place that every read or write passes which succeeds: user space has proved that
+ * no other way leads to the returns behind it, which carry no probe then. A read is
+ * about to copy its plaintext to where its caller wants it: memmove(to, from, n). A
+ * write has sent everything. The stack pointer of the function's entry is as far from
+ * here as the cookie says. */
+SEC("uprobe.multi")
+int go_done(struct pt_regs *ctx)
+{
+	if (stopped)
+		return 0;
+	__u64 what = bpf_get_attach_cookie(ctx), entry = PT_REGS_SP(ctx) + (what >> 32);
+	bool read = WHAT(what) == W_READ;
+	__u64 n = GO_REG3(ctx), now = bpf_ktime_get_ns();
+	struct task_state *t = bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), 0,
+						    BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!t || !traced(t))
+		return 0;
+	struct go_key key;
+	struct go_stack stack = {};
+	struct frame *f = 0;
+	struct conn_key k;
+	go_key_of(&key, GO_G(ctx));
+	struct go_calls *s = bpf_map_lookup_elem(&goroutines, &key);
+	__u32 d = 0;
+	if (s && !bpf_probe_read_user(&stack, sizeof(stack), (void *)key.g)) {
+		d = s->depth;
+		while (d > 0 && d <= FRAMES && s->frames[(d - 1) & (FRAMES - 1)].sp > stack.hi - entry)
+			d--;
+		f = go_frame(s, d);
+		if (f && (f->sp != stack.hi - entry || WHAT(f->what) != WHAT(what)))
+			f = 0;
+	}
+	if (!f)
+		return go_unseen_done(ctx, what, entry);
+	if (f->out & GO_ON_STACK) {
+		f->buf = stack.hi - f->buf;
+		f->out &= ~GO_ON_STACK;
+	}
+	key_of(&k, f->ssl);
+	if (read && f->buf != GO_REG1(ctx)) {
+		count_loss(LOSS_LENGTH, 1, n); /* not what it was taken for: copy nothing */
+	} else if (!(f->out & GO_TOLD)) {
+		if (read)
+			f->buf = GO_REG2(ctx);
+		/* A write that fails breaks the connection: its end is told in vain, as in go_enter. */
+		moved(&k, f, read ? n : f->num, now);
+	}
+	s->depth = --d;
+	go_hand_on(f, go_frame(s, d));
+	go_moved(&k, f, now);
+	if (!d)
+		bpf_map_delete_elem(&goroutines, &key);
+	return 0;
+}
+
 SEC("uprobe.multi")
 int go_leave(struct pt_regs *ctx)
 {
@@ -217,12 +323,7 @@ int go_leave(struct pt_regs *ctx)
 	if (!f || f->sp != sp || WHAT(f->what) != WHAT(what))
 		return go_unseen(ctx, what);
 	s->depth = --d;
-	struct frame *outer = go_frame(s, d);
-	/* TLS inside TLS: the inner call's socket carries the outer session too. */
-	if (outer && !outer->cookie && f->cookie) {
-		outer->cookie = f->cookie;
-		outer->tuple = f->tuple;
-	}
+	go_hand_on(f, go_frame(s, d));
 	__u64 now = bpf_ktime_get_ns();
 	struct conn_key k;
 	key_of(&k, f->ssl);
@@ -234,21 +335,13 @@ int go_leave(struct pt_regs *ctx)
 		go_close(&k, now);
 		break;
 	case W_READ:
-	case W_WRITE: {
+	case W_WRITE:
 		if (f->out & GO_ON_STACK)
 			f->buf = stack.hi - f->buf;
 		/* Bytes count also when an error comes with them (io.Reader). */
 		if (!(f->out & GO_TOLD))
 			moved(&k, f, GO_REG1(ctx), now);
-		struct conn *c = f->out & GO_COUNTED ? bpf_map_lookup_elem(&conns, &k) : 0;
-		if (c && f->out & GO_TOLD) {
-			take_link(c, f);
-			if (recorded(c))
-				emit_conn(&k, c, now);
-		}
-		if (c && __sync_fetch_and_sub(&c->refs, 1) == GO_CLOSED + 1)
-			go_ends(&k, c, now);
-	}
+		go_moved(&k, f, now);
 	}
 	if (!d)
 		bpf_map_delete_elem(&goroutines, &key);

@@ -357,6 +357,7 @@ const (
 	SpliffProgExited         = "exited"
 	SpliffProgFilesMapped    = "files_mapped"
 	SpliffProgForked         = "forked"
+	SpliffProgGoDone         = "go_done"
 	SpliffProgGoEnter        = "go_enter"
 	SpliffProgGoLeave        = "go_leave"
 	SpliffProgInnerRead      = "inner_read"
@@ -452,6 +453,7 @@ type SpliffProgramSpecs struct {
 	Exited        *ebpf.ProgramSpec `ebpf:"exited"`
 	FilesMapped   *ebpf.ProgramSpec `ebpf:"files_mapped"`
 	Forked        *ebpf.ProgramSpec `ebpf:"forked"`
+	GoDone        *ebpf.ProgramSpec `ebpf:"go_done"`
 	GoEnter       *ebpf.ProgramSpec `ebpf:"go_enter"`
 	GoLeave       *ebpf.ProgramSpec `ebpf:"go_leave"`
 	InnerRead     *ebpf.ProgramSpec `ebpf:"inner_read"`
@@ -624,6 +626,7 @@ type SpliffPrograms struct {
 	Exited        *ebpf.Program `ebpf:"exited"`
 	FilesMapped   *ebpf.Program `ebpf:"files_mapped"`
 	Forked        *ebpf.Program `ebpf:"forked"`
+	GoDone        *ebpf.Program `ebpf:"go_done"`
 	GoEnter       *ebpf.Program `ebpf:"go_enter"`
 	GoLeave       *ebpf.Program `ebpf:"go_leave"`
 	InnerRead     *ebpf.Program `ebpf:"inner_read"`
@@ -645,6 +648,7 @@ func (p *SpliffPrograms) Close() error {
 		p.Exited,
 		p.FilesMapped,
 		p.Forked,
+		p.GoDone,
 		p.GoEnter,
 		p.GoLeave,
 		p.InnerRead,

@@ -301,7 +301,7 @@ func (k *kernel) groups(sites []site, lib uint8) []group {
 	}
 	touch := group{prog: "session_touch"}
 	inner := group{prog: "inner_read"}
-	goEnter, goLeave := group{prog: "go_enter"}, group{prog: "go_leave"}
+	goEnter, goLeave, goDone := group{prog: "go_enter"}, group{prog: "go_leave"}, group{prog: "go_done"}
 	add := func(g *group, s site) {
 		g.at = append(g.at, s.off)
 		g.cookies = append(g.cookies, s.cookie(lib))
@@ -310,6 +310,8 @@ func (k *kernel) groups(sites []site, lib uint8) []group {
 		switch {
 		case s.goroutine && s.entry:
 			add(&goEnter, s)
+		case s.goroutine && s.frame != 0:
+			add(&goDone, s)
 		case s.goroutine:
 			add(&goLeave, s)
 		case !s.entry:
@@ -325,7 +327,7 @@ func (k *kernel) groups(sites []site, lib uint8) []group {
 			add(&touch, s)
 		}
 	}
-	return []group{leave, touch, inner, enter, made, goLeave, goEnter}
+	return []group{leave, touch, inner, enter, made, goLeave, goDone, goEnter}
 }
 
 // watchLinker puts the probe on a dynamic linker that tells of newly mapped files.

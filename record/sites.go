@@ -112,8 +112,11 @@ type site struct {
 	entry bool      // entry probe
 	ret   bool      // return probe; then nothing before off touches the stack
 	regs  registers // of whatInnerRead
-	// goroutine: a place in Go code, at an entry or else at a return instruction.
+	// goroutine: a place in Go code, at an entry or else at a return instruction, or
+	// where frame is not 0 at one that stands for returns: then the stack pointer is
+	// that many bytes below the entry's.
 	goroutine bool
+	frame     uint32
 }
 
 func (s site) public() Site {
@@ -122,7 +125,7 @@ func (s site) public() Site {
 
 // cookie packs what the BPF programs need to know of a site.
 func (s site) cookie(lib uint8) uint64 {
-	return uint64(s.what) | uint64(s.how)<<8 | uint64(lib)<<16 | uint64(s.flags)<<24 | s.regs.cookie()
+	return uint64(s.what) | uint64(s.how)<<8 | uint64(lib)<<16 | uint64(s.flags)<<24 | s.regs.cookie() | uint64(s.frame)<<32
 }
 
 // transferSites picks the place to watch one direction. The function that X and

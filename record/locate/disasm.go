@@ -14,6 +14,8 @@ type inst struct {
 	jump    bool      // target is of a jump
 	grows   int       // bytes that it takes off the stack pointer, for SUB
 	store   store
+	// code is the instruction itself, zero for the VEX-encoded ones.
+	code x86asm.Inst
 }
 
 // store is a register's way into memory relative to the stack pointer.
@@ -39,7 +41,7 @@ func disassemble(code []byte) ([]inst, error) {
 		if err != nil {
 			return nil, fmt.Errorf("unknown instruction at +%#x", at)
 		}
-		one := inst{at: at, len: in.Len, op: in.Op, store: storeOf(in)}
+		one := inst{at: at, len: in.Len, op: in.Op, store: storeOf(in), code: in}
 		if n, ok := in.Args[1].(x86asm.Imm); ok && in.Op == x86asm.SUB && in.Args[0] == x86asm.Arg(x86asm.RSP) {
 			one.grows = int(n)
 		}

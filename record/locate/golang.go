@@ -23,10 +23,18 @@ type GoFunc struct {
 	// Spilled says that at every return the arguments still are where the caller left
 	// room for them, from the return address on: connection, buffer, length.
 	Spilled bool
-	// Rets are all its return instructions. A return probe cannot be used: it changes
-	// the return address, and Go's runtime, which moves stacks, then finds one in them
-	// that it does not know.
+	// Rets are its return instructions, without those that Done stands for. A return
+	// probe cannot be used: it changes the return address, and Go's runtime, which moves
+	// stacks, then finds one in them that it does not know.
 	Rets []uint64
+	// Done, if not 0, is an instruction that the kernel emulates and that every call
+	// which succeeds passes, once. In (*Conn).Read it is the call of memmove that copies
+	// the plaintext: destination, source and length are in the first three argument
+	// registers, and the destination is the caller's buffer. In (*Conn).Write it comes
+	// behind the last part has been sent. Frame is how many bytes the stack pointer is
+	// below that of the entry there.
+	Done  uint64
+	Frame uint32
 }
 
 const goTLS = "crypto/tls."
@@ -50,10 +58,11 @@ func GoTLS(e *elf.File, r io.ReaderAt) ([]GoFunc, error) {
 	for i, f := range goFuncs {
 		want[i] = goTLS + f
 	}
-	spans, end, err := t.find(goTLS, want)
+	list, err := t.find(want, goCalled())
 	if err != nil {
 		return nil, err
 	}
+	spans := list.spans
 	if len(spans) == 0 {
 		return nil, fmt.Errorf("find crypto/tls: %w", ErrAbsent)
 	}
@@ -65,7 +74,7 @@ func GoTLS(e *elf.File, r io.ReaderAt) ([]GoFunc, error) {
 	if e.Machine != elf.EM_X86_64 {
 		return nil, fmt.Errorf("find crypto/tls: only x86-64 is known, this is %v: %w", e.Machine, ErrUncertain)
 	}
-	base, err := textBase(e, r, t, spans, end)
+	base, err := textBase(e, r, t, spans, list.end)
 	if err != nil {
 		return nil, err
 	}
@@ -75,10 +84,11 @@ func GoTLS(e *elf.File, r io.ReaderAt) ([]GoFunc, error) {
 		if !ok {
 			continue
 		}
-		f, err := goFunc(e, r, goFuncs[i], base+s.start, base+s.end)
+		f, insts, err := goFunc(e, r, goFuncs[i], base+s.start, base+s.end)
 		if err != nil {
 			return nil, err
 		}
+		f.finish(insts, func(va uint64) string { return list.calls[va-base] })
 		funcs = append(funcs, f)
 	}
 	return funcs, nil
@@ -151,10 +161,10 @@ func goPrologue(code []byte) bool {
 const maxFunc = 64 << 10
 
 // goFunc disassembles one function.
-func goFunc(e *elf.File, r io.ReaderAt, name string, entry, end uint64) (GoFunc, error) {
+func goFunc(e *elf.File, r io.ReaderAt, name string, entry, end uint64) (GoFunc, []inst, error) {
 	f := GoFunc{Name: name, Entry: entry}
-	fail := func(why string) (GoFunc, error) {
-		return f, fmt.Errorf("disassemble crypto/tls.%s at %#x: %s: %w", name, entry, why, ErrUncertain)
+	fail := func(why string) (GoFunc, []inst, error) {
+		return f, nil, fmt.Errorf("disassemble crypto/tls.%s at %#x: %s: %w", name, entry, why, ErrUncertain)
 	}
 	code := codeAt(e, r, entry, end)
 	if code == nil {
@@ -179,7 +189,7 @@ func goFunc(e *elf.File, r io.ReaderAt, name string, entry, end uint64) (GoFunc,
 	if len(f.Rets) == 0 {
 		return fail("it never returns")
 	}
-	return f, nil
+	return f, insts, nil
 }
 
 // goSite picks the place of the entry probe.

@@ -64,6 +64,30 @@ func checkFunc(t *testing.T, e *elf.File, f *os.File, g GoFunc) {
 	}
 }
 
+// checkDone: in every version that is tested, a call that succeeds is seen without a
+// return probe, and the copy of a read is runtime.memmove's.
+func checkDone(t *testing.T, e *elf.File, f *os.File, g GoFunc, memmove uint64) {
+	t.Helper()
+	if g.Name != "(*Conn).Read" && g.Name != "(*Conn).Write" {
+		if g.Done != 0 {
+			t.Errorf("%s: has a place that stands for its returns", g.Name)
+		}
+		return
+	}
+	in, err := x86asm.Decode(codeAt(e, f, g.Done, g.Done+16), 64)
+	if err != nil {
+		t.Errorf("%s: no place that stands for its returns: %v", g.Name, err)
+		return
+	}
+	rel, ok := in.Args[0].(x86asm.Rel)
+	if !ok {
+		t.Errorf("%s: %v is not emulated", g.Name, in)
+	}
+	if to := g.Done + uint64(in.Len) + uint64(rel); g.Name == "(*Conn).Read" && to != memmove {
+		t.Errorf("%s: %v leads to %#x, want runtime.memmove at %#x", g.Name, in, to, memmove)
+	}
+}
+
 func open(t *testing.T, path string) (*os.File, *elf.File) {
 	t.Helper()
 	f, err := os.Open(path)
@@ -147,6 +171,7 @@ func TestGoTLSBuilds(t *testing.T) {
 					t.Errorf("%s: at %#x, want %#x", g.Name, g.Entry-shift, at[goTLS+g.Name])
 				}
 				checkFunc(t, e, f, g)
+				checkDone(t, e, f, g, at[goCopy]+shift)
 			}
 		})
 	}

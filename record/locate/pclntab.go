@@ -5,7 +5,9 @@ import (
 	"debug/elf"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
+	"strings"
 )
 
 // pclntab is the table of functions that the runtime of every Go program needs for
@@ -100,16 +102,24 @@ func (t *pclntab) entry(i uint64) (start, desc uint64, ok bool) {
 // span is a function's place: addresses if the table is old, else offsets in the text.
 type span struct{ start, end uint64 }
 
-// find returns the spans of the functions whose names begin with prefix and are
-// among want, and where the last function of the program ends.
-func (t *pclntab) find(prefix string, want []string) (map[string]span, uint64, error) {
-	offs, err := t.nameOffsets(prefix, want)
+// listing is what find finds.
+type listing struct {
+	spans map[string]span
+	end   uint64            // where the last function of the program ends
+	calls map[uint64]string // the functions that are only called, by their start
+}
+
+// find returns the spans of the functions that are named want, each of which may be
+// listed once, and the starts of those named called. Without any of want it looks no
+// further.
+func (t *pclntab) find(want, called []string) (listing, error) {
+	found := listing{spans: map[string]span{}, calls: map[uint64]string{}}
+	offs, err := t.nameOffsets(append(slices.Clone(want), called...))
 	if err != nil {
-		return nil, 0, err
+		return found, err
 	}
-	found := map[string]span{}
-	if len(offs) == 0 {
-		return found, 0, nil
+	if !slices.ContainsFunc(slices.Collect(maps.Values(offs)), func(n string) bool { return slices.Contains(want, n) }) {
+		return found, nil
 	}
 	nameField := uint64(4)
 	if t.old {
@@ -128,37 +138,48 @@ func (t *pclntab) find(prefix string, want []string) (map[string]span, uint64, e
 		if name, ok = descs.u32(t.funcs + desc + nameField); !ok {
 			break
 		}
-		if fn, wanted := offs[name]; wanted {
-			if _, twice := found[fn]; twice || next <= start {
-				return nil, 0, fmt.Errorf("find %s: the table lists it twice or with no length: %w", fn, ErrUncertain)
+		if fn, known := offs[name]; known && slices.Contains(called, fn) {
+			found.calls[start] = fn
+		} else if known {
+			if _, twice := found.spans[fn]; twice || next <= start {
+				return found, fmt.Errorf("find %s: the table lists it twice or with no length: %w", fn, ErrUncertain)
 			}
-			found[fn] = span{start, next}
+			found.spans[fn] = span{start, next}
 		}
 		start, desc = next, nextDesc
 	}
 	if !ok {
-		return nil, 0, fmt.Errorf("read Go's function table: it is cut or out of order: %w", ErrUncertain)
+		return found, fmt.Errorf("read Go's function table: it is cut or out of order: %w", ErrUncertain)
 	}
-	return found, start, nil
+	found.end = start
+	return found, nil
 }
 
 // nameOffsets finds the wanted names in the table of names.
-func (t *pclntab) nameOffsets(prefix string, want []string) (map[uint32]string, error) {
+func (t *pclntab) nameOffsets(want []string) (map[uint32]string, error) {
 	const longest = 256
 	offs := map[uint32]string{}
-	key := append([]byte{0}, prefix...)
+	packages := map[string]bool{} // up to and with the first dot behind the last slash of want
+	for _, w := range want {
+		slash := strings.LastIndexByte(w, '/') + 1
+		packages[w[:slash+strings.IndexByte(w[slash:], '.')+1]] = true
+	}
 	err := each(t.r, t.off+t.names, t.namesEnd-t.names, longest, func(off uint64, piece []byte) bool {
-		for at := 0; ; {
-			i := bytes.Index(piece[at:], key)
-			if i < 0 {
-				return true
-			}
-			at += i + 1
-			name, _, ended := bytes.Cut(piece[at:min(len(piece), at+longest)], []byte{0})
-			if ended && slices.Contains(want, string(name)) {
-				offs[uint32(off)+uint32(at)] = string(name)
+		for prefix := range packages {
+			key := append([]byte{0}, prefix...)
+			for at := 0; ; {
+				i := bytes.Index(piece[at:], key)
+				if i < 0 {
+					break
+				}
+				at += i + 1
+				name, _, ended := bytes.Cut(piece[at:min(len(piece), at+longest)], []byte{0})
+				if ended && slices.Contains(want, string(name)) {
+					offs[uint32(off)+uint32(at)] = string(name)
+				}
 			}
 		}
+		return true
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read Go's function names: %w", err)

@@ -80,7 +80,8 @@ func TestGoBodies(t *testing.T) {
 				// The probes must be on the client's file before its first call.
 				start(t, client, "idle")
 				file := filepath.Join(dir, "session.spl")
-				rec := record(t, "-o", file, "--comm", "go-")
+				// 20 MiB each way, seen at both ends, come faster than a busy machine drains them.
+				rec := record(t, "-o", file, "--comm", "go-", "--ring", "128MiB")
 				var wants []want
 				args := []string{"post", fmt.Sprint(port)}
 				for i, n := range sizes {
