@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/NoFear0411/spliff/decode"
+	"github.com/NoFear0411/spliff/format"
 	"github.com/NoFear0411/spliff/replay"
 )
 
@@ -66,6 +67,7 @@ func fullExchange(t testing.TB) *replay.Exchange {
 	c, q, r := readmeH2(t.(*testing.T))
 	q.Target = "/a?b"
 	c.Cookie, c.Proc.Exe, c.Proc.Args, c.Proc.Cgroup = 81, "/usr/bin/curl", []string{"curl", "\xff"}, "/x"
+	c.Proc.Ancestors = []format.Ancestor{{PID: 7, Comm: "ba\xffsh"}, {PID: 1}}
 	c.Version, c.Cipher, c.SNI = 0x0304, 0x1301, "a.example"
 	c.Role, c.Local, c.Remote = decode.RoleServer, c.Remote, c.Local
 	q.Trailer = []decode.Field{{Name: "x", Value: "\xfe", Unknown: true}}

@@ -226,6 +226,16 @@ func (l *jsonLine) proc(c *replay.Conn) {
 	l.some(`,"exe":`, p.Exe)
 	l.texts(`,"args":[`, p.Args)
 	l.some(`,"cgroup":`, p.Cgroup)
+	if len(p.Ancestors) > 0 {
+		l.own(`,"ancestors":[`)
+		for i, a := range p.Ancestors {
+			l.comma(i)
+			l.uint(`{"pid":`, uint64(a.PID))
+			l.some(`,"comm":`, a.Comm)
+			l.own("}")
+		}
+		l.own("]")
+	}
 	l.own("}")
 }
 

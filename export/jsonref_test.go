@@ -15,6 +15,7 @@ import (
 	"github.com/NoFear0411/spliff/decode"
 	"github.com/NoFear0411/spliff/decode/content"
 	"github.com/NoFear0411/spliff/decode/grpc"
+	"github.com/NoFear0411/spliff/format"
 	"github.com/NoFear0411/spliff/replay"
 )
 
@@ -138,16 +139,22 @@ type jsonAnomaly struct {
 	Detail wild               `json:"detail,omitempty"`
 }
 
+type jsonAncestor struct {
+	PID  uint32 `json:"pid"`
+	Comm wild   `json:"comm,omitempty"`
+}
+
 // jsonProc is the process as known when the exchange ended. UID is always there:
 // 0 is root, not a gap in what is known.
 type jsonProc struct {
-	PID    uint32 `json:"pid"`
-	PPID   uint32 `json:"ppid,omitempty"`
-	UID    uint32 `json:"uid"`
-	Comm   wild   `json:"comm,omitempty"`
-	Exe    wild   `json:"exe,omitempty"`
-	Args   []wild `json:"args,omitempty"`
-	Cgroup wild   `json:"cgroup,omitempty"`
+	PID    uint32         `json:"pid"`
+	PPID   uint32         `json:"ppid,omitempty"`
+	UID    uint32         `json:"uid"`
+	Comm   wild           `json:"comm,omitempty"`
+	Exe    wild           `json:"exe,omitempty"`
+	Args   []wild         `json:"args,omitempty"`
+	Cgroup wild           `json:"cgroup,omitempty"`
+	Line   []jsonAncestor `json:"ancestors,omitempty"`
 }
 
 // jsonTLS is what is known of the TLS session.
@@ -181,7 +188,7 @@ func jsonExchangeOf(x *replay.Exchange, o JSONOptions) *jsonExchange {
 		Timing: jsonTiming{elapsed(t.send), elapsed(t.wait), elapsed(t.recv)},
 		Conn:   c.ID,
 		Proc: jsonProc{PID: c.PID, PPID: c.Proc.PPID, UID: c.Proc.UID, Comm: wild(c.Proc.Comm),
-			Exe: wild(c.Proc.Exe), Args: wilds(c.Proc.Args), Cgroup: wild(c.Proc.Cgroup)},
+			Exe: wild(c.Proc.Exe), Args: wilds(c.Proc.Args), Cgroup: wild(c.Proc.Cgroup), Line: jsonAncestors(c.Proc.Ancestors)},
 		TLS:   jsonTLS{Lib: wild(c.Lib), ALPN: wild(c.ALPN), Version: wild(tlsVersion(c.Version)), Cipher: wild(cipherSuite(c.Cipher)), SNI: wild(c.SNI)},
 		Net:   jsonNetOf(c),
 		Inner: jsonInnerOf(x, o),
@@ -389,4 +396,11 @@ func wantLine(t testing.TB, x *replay.Exchange, o JSONOptions) string {
 		t.Fatal(err)
 	}
 	return string(inert(buf.Bytes()))
+}
+
+func jsonAncestors(list []format.Ancestor) (out []jsonAncestor) {
+	for _, a := range list {
+		out = append(out, jsonAncestor{a.PID, wild(a.Comm)})
+	}
+	return out
 }

@@ -415,6 +415,9 @@ func (k *kernel) dead(lives func(pid uint32, start uint64) bool) map[sslKey]uint
 func (k *kernel) forget(key sslKey) { k.coll.Maps["conns"].Delete(key) }
 
 // totals adds up the counters of all CPUs, and the hits the kernel itself skipped.
+// The latter only as a sum: the kernel counts them by processor (struct bpf_prog_stats),
+// but adds the processors up before it tells (kernel/bpf/syscall.c: bpf_prog_get_stats),
+// and no program runs at a skipped hit that could count it itself.
 func (k *kernel) totals() (sum bpf.SpliffCounts, missed uint64) {
 	if per, err := k.perCPU(); err == nil {
 		for _, c := range per {

@@ -18,6 +18,7 @@ session: it is the same on every run.
   spliff show a.spl                       the list
   spliff show a.spl 3                     exchange 3 in full
   spliff show a.spl --json | jq .resp.status
+  spliff show a.spl --ancestor make       what make and its descendants exchanged
   spliff show a.spl 3 --extract response -o body.bin
   ssh host sudo spliff record -o - | spliff show -
 `
@@ -29,6 +30,7 @@ type showOptions struct {
 	colourFlags
 	json, header, hex bool
 	extract, out      string
+	ancestors         []string
 	force             bool
 }
 
@@ -48,6 +50,9 @@ func newShowCmd(e *env) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if len(ids) > 0 && len(o.ancestors) > 0 {
+				return usagef("--ancestor chooses from the list: leave out the numbers or the flag")
+			}
 			return runShow(cmd.Context(), e, args[0], ids, &o)
 		},
 	}
@@ -58,6 +63,7 @@ func newShowCmd(e *env) *cobra.Command {
 	fs.BoolVar(&o.json, "json", false, "one exchange a line as JSON")
 	fs.BoolVar(&o.header, "header", false, "a first line with the column names when piped")
 	fs.BoolVarP(&o.hex, "hex", "x", false, "with ID: bodies as hexdump with their file signature")
+	fs.StringArrayVar(&o.ancestors, "ancestor", nil, "without ID: only what `PID|NAME` and its descendants exchanged (repeatable)")
 	fs.StringVar(&o.extract, "extract", "", "with one ID: write the decoded body of its `request|response`")
 	fs.StringVarP(&o.out, "output", "o", stdio, "with --extract: `FILE` to write, - for stdout")
 	fs.BoolVar(&o.force, "force", false, "with --extract: replace an existing file")
@@ -106,7 +112,7 @@ func runShow(ctx context.Context, e *env, name string, ids idSet, o *showOptions
 	switch terminal := e.terminal(e.stdout); {
 	case o.json && len(ids) == 0:
 		engine.Render = export.RenderJSON(export.JSONOptions{}, int(o.maxBody))
-		return in.print(ctx, e, engine, export.Collected(whole(export.NewJSON(out, export.JSONOptions{})), export.CollectLimits{}))
+		return in.print(ctx, e, engine, export.Collected(within(whole(export.NewJSON(out, export.JSONOptions{})), o.ancestors), export.CollectLimits{}))
 	case o.json:
 		return in.pick(ctx, e, engine, ids, whole(export.NewJSON(out, export.JSONOptions{})))
 	case len(ids) > 0:
@@ -117,7 +123,7 @@ func runShow(ctx context.Context, e *env, name string, ids idSet, o *showOptions
 		list := &listSink{Sink: export.NewTable(out, export.TableOptions{
 			Terminal: terminal, Width: e.width(), Header: o.header || terminal, Color: colour, ASCII: e.ascii(),
 		})}
-		err := in.print(ctx, e, engine, list)
+		err := in.print(ctx, e, engine, within(list, o.ancestors))
 		// On stderr, and only to people: stdout stays the list and nothing else.
 		if terminal {
 			e.say("%s", list.footer(name))
