@@ -15,14 +15,16 @@ const (
 	ahead = 4
 )
 
-// Line is a field as it is coded, and what it means. A line is not changed once it
-// is made.
+// Line is a field as it is coded, and what it means. What others can see of a line is
+// not changed once it is made.
 type Line struct {
 	Coded string
 	Field decode.Field
 	Tag   uint8 // the decoder's
 
-	next [ahead]*Line // what followed last time: at once, after one line that was not known, …
+	next  [ahead]*Line // what followed last time: at once, after one line that was not known, …
+	run   *Run         // that begins with it; nil if none does
+	maybe candidate
 }
 
 // Lines are the lines seen most lately, of all connections. A line is kept when it

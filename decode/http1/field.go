@@ -74,9 +74,22 @@ func (s *stream) parseFields(whole []byte, text string, from int, ends []int, f 
 		return nil
 	}
 	list := s.sec.arena.Fields(min(len(ends), s.limits.Fields))
-	count, begin := 0, s.at
+	count, begin, runs := 0, s.at, s.sec.runs
 	for i := 0; i < len(ends); i++ {
 		s.at = begin + uint64(from)
+		if len(runs) > 0 && runs[0].at == i {
+			r := runs[0].run
+			runs = runs[1:]
+			n := len(r.Lines)
+			end := ends[i+n-1]
+			// A line behind it may continue its last one.
+			if len(list)+n <= s.limits.Fields && !(i+n < len(ends) && isSpace(whole[end])) {
+				list = append(list, r.Fields...)
+				s.learnRun(f, r, begin+uint64(from))
+				count, i, from = count+n, i+n-1, end
+				continue
+			}
+		}
 		end := ends[i]
 		l := s.sec.known(i)
 		folds := i+1 < len(ends) && isSpace(whole[end])
@@ -86,7 +99,7 @@ func (s *stream) parseFields(whole []byte, text string, from int, ends []int, f 
 				list = append(list, l.Field)
 			}
 			if l.Tag != fieldOther {
-				s.learn(f, l.Field.Name, l.Field.Value)
+				s.learn(f, int(l.Tag), l.Field.Value)
 			}
 			continue
 		}
@@ -125,7 +138,9 @@ func (s *stream) parseFields(whole []byte, text string, from int, ends []int, f 
 			list = append(list, decode.Field{Name: name, Value: value})
 		}
 		if !strings.HasPrefix(sent, "\r") {
-			s.learn(f, name, value)
+			if kind := fieldKind(name); kind != fieldOther {
+				s.learn(f, kind, blanked(value))
+			}
 		}
 		if l == worth && !folds && len(s.msg.Anomalies) == 0 && s.limits.Anomalies > 0 {
 			s.remember(coded, len(name), value)
@@ -253,12 +268,21 @@ func (s *stream) unfold(whole []byte, first string, ends []int) (value string, l
 	return string(joined), lines
 }
 
-// learn takes note of a field that frames or routes the message.
-func (s *stream) learn(f *facts, name, value string) {
-	kind := fieldKind(name)
-	if kind != fieldOther {
-		value = blanked(value)
+// learnRun is learn for the lines of a run that begins at the offset at.
+func (s *stream) learnRun(f *facts, r *arena.Run, at uint64) {
+	i := 0
+	for _, k := range r.Tagged {
+		for ; i < k; i++ {
+			at += uint64(len(r.Lines[i].Coded))
+		}
+		s.at = at
+		s.learn(f, int(r.Lines[k].Tag), r.Lines[k].Field.Value)
 	}
+}
+
+// learn takes note of a field that frames or routes the message: what kind it is, and
+// its value without bytes that blanked replaces.
+func (s *stream) learn(f *facts, kind int, value string) {
 	switch kind {
 	case fieldHost:
 		if f.hosts++; f.hosts == 1 {
@@ -302,6 +326,10 @@ func blanked(value string) string {
 // list (RFC 9110 §8.6). Signs, white space inside, other bases and numbers
 // beyond 63 bits are no length.
 func (s *stream) learnLength(f *facts, value string) {
+	if n, ok := decimal(value); ok && f.lengths == 0 { // the rule
+		f.lengths, f.length = 1, n
+		return
+	}
 	empty := strings.Trim(value, ", \t") == ""
 	for more := true; more; {
 		var v string

@@ -78,8 +78,9 @@ func playAll(t testing.TB, l decode.Limits, acts []decodetest.Step, clean bool) 
 	return want
 }
 
-// warm is how often a conversation is played for its lines to be known the last time.
-const warm = 3
+// warm is how often a conversation is played for its lines to be known, and to be runs,
+// the last time.
+const warm = 8
 
 // shared knows lines of all that was played before, as an arena does that is used for
 // many connections.

@@ -58,6 +58,16 @@ type section struct {
 	arena *arena.Arena // nil: lines are not known
 	chain arena.Chain
 	lines []*arena.Line // of ends, the start line and later chunks' left out; nil: not known
+	runs  []runAt       // in lines, in order
+	// stretch is the index in lines from which on each one was foretold, -1 if the last
+	// was not.
+	stretch int
+}
+
+// runAt is a run that was found, and where in section.lines.
+type runAt struct {
+	at  int
+	run *arena.Run
 }
 
 // worth stands for a line that is to be known from now on.
@@ -71,20 +81,53 @@ func (s *section) known(i int) *arena.Line {
 	return nil
 }
 
-// foretold returns the length of the field line that p begins with if it is the one
-// that was to be expected, or 0.
-func (s *section) foretold(p []byte) int {
+// foretold returns the length of the field lines that p begins with if they are those
+// that were to be expected, or 0. end is where p begins in the section.
+func (s *section) foretold(p []byte, end int) int {
 	l := s.chain.Foretold()
-	if l == nil || len(p) < len(l.Coded) || string(p[:len(l.Coded)]) != l.Coded {
+	if l == nil {
 		return 0
 	}
+	at := len(s.lines)
+	if r := l.Run(); r != nil && len(p) >= len(r.Coded) && string(p[:len(r.Coded)]) == r.Coded {
+		for _, l := range r.Lines {
+			end += len(l.Coded)
+			s.ends = append(s.ends, end)
+		}
+		s.lines = append(s.lines, r.Lines...)
+		s.runs = append(s.runs, runAt{at, r})
+		s.chain.FollowRun(r)
+		s.begins(at)
+		return len(r.Coded)
+	}
+	if len(p) < len(l.Coded) || string(p[:len(l.Coded)]) != l.Coded {
+		return 0
+	}
+	s.ends = append(s.ends, end+len(l.Coded))
 	s.lines = append(s.lines, l)
 	s.chain.Follow(l)
+	s.begins(at)
 	return len(l.Coded)
+}
+
+// begins says that line at was foretold.
+func (s *section) begins(at int) {
+	if s.stretch < 0 {
+		s.stretch = at
+	}
+}
+
+// breaks ends a stretch of lines that were foretold.
+func (s *section) breaks() {
+	if s.stretch >= 0 {
+		arena.Stretch(s.lines[s.stretch:])
+		s.stretch = -1
+	}
 }
 
 // look takes note of a field line that was not expected.
 func (s *section) look(line []byte) {
+	s.breaks()
 	l, again := s.arena.Lines.Find(line)
 	s.chain.Follow(l)
 	if l == nil && again {
@@ -111,7 +154,7 @@ func (s *section) reset(sh shape) {
 	if cap(ends) > scratchKept/8 {
 		ends = nil
 	}
-	*s = section{shape: sh, buf: buf, ends: ends, line: line, arena: s.arena, lines: s.lines[:0]}
+	*s = section{shape: sh, buf: buf, ends: ends, line: line, arena: s.arena, lines: s.lines[:0], runs: s.runs[:0], stretch: -1}
 	if s.arena != nil {
 		s.chain = arena.Begin(s.arena.Root(uint8(sh)))
 	}
@@ -146,9 +189,8 @@ func (s *section) take(p []byte, start int64, limit int) (whole []byte, n int, v
 	)
 	for {
 		if base == 0 && s.arena != nil && len(s.ends) > 0 && s.shape != anyLine && len(p)-from <= limit {
-			if n := s.foretold(p[i:]); n > 0 {
+			if n := s.foretold(p[i:], i-from); n > 0 {
 				i += n
-				s.ends = append(s.ends, i-from)
 				continue
 			}
 		}
@@ -167,6 +209,7 @@ func (s *section) take(p []byte, start int64, limit int) (whole []byte, n int, v
 		i += j + 1
 		if lineLen == 1 || lineLen == 2 && s.before(p, i-2) == '\r' {
 			if len(s.ends) > 0 || s.shape == anyLine {
+				s.breaks()
 				return s.join(p[from:i]), n + i, complete
 			}
 			// RFC 9112 §2.2: an empty line before a start line is nothing.
