@@ -18,9 +18,9 @@ type JSONOptions struct {
 	NoBodies bool // leave body bytes out; sizes stay
 }
 
-// jsonLines reuses one buffer: a line is written with one Write, so that lines
-// of a pipe that is cut are whole up to the last. Only large bodies are written in
-// pieces.
+// jsonLines reuses one buffer: unless the writer has one too, a line is written with
+// one Write, so that lines of a pipe that is cut are whole up to the last. Only large
+// bodies are written in pieces.
 type jsonLines struct{ line jsonLine }
 
 // NewJSON returns a sink that writes one exchange a line, as described by
@@ -30,7 +30,9 @@ type jsonLines struct{ line jsonLine }
 //
 // The sink keeps nothing of an item.
 func NewJSON(w io.Writer, o JSONOptions) Sink {
-	return &jsonLines{jsonLine{w: w, o: o}}
+	// As a bufio.Writer has it.
+	_, buffered := w.(interface{ Available() int })
+	return &jsonLines{jsonLine{w: w, o: o, buffered: buffered}}
 }
 
 // Item implements [Sink].
@@ -41,11 +43,20 @@ func (j *jsonLines) Item(it *replay.Item) error {
 	}
 	l.b = append(l.b[:0], jsonHead...)
 	l.uint("", it.Exchange.ID)
-	if it.Rendered != nil {
-		l.b = append(l.b, it.Rendered...)
-	} else {
+	switch {
+	case it.Rendered == nil:
 		l.exchange(it.Exchange)
 		l.own("\n")
+	// A buffer joins them itself: the goroutine that all workers wait for copies a line
+	// once, not twice.
+	case l.buffered:
+		l.flush()
+		if l.err == nil {
+			_, l.err = l.w.Write(it.Rendered)
+		}
+		return l.err
+	default:
+		l.b = append(l.b, it.Rendered...)
 	}
 	l.flush()
 	// One large body must not be paid for ever after.
@@ -120,10 +131,11 @@ const jsonHead = `{"v":1,"id":`
 // that of the code; exchange.schema.json says the same, and a test compares each
 // line with what encoding/json makes of structs.
 type jsonLine struct {
-	o   JSONOptions
-	b   []byte
-	w   io.Writer // for what is too large to be held
-	err error     // of w, the first
+	o        JSONOptions
+	b        []byte
+	w        io.Writer // for what is too large to be held
+	buffered bool      // w collects what is written
+	err      error     // of w, the first
 
 	clock clock
 	tails [64]jsonTail // by connection
