@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -122,6 +123,22 @@ func (s *suite) runShow(spliff string, cores, workers int) (cost, error) {
 		err = s.all(int(lines))
 	}
 	return c, err
+}
+
+// runBoth runs two processes that have nothing to do with each other, each on one core,
+// at once: what the machine's two cores can do beside each other, whatever the program.
+// The wall time is that of both, all else that of one.
+func (s *suite) runBoth(spliff string) (cost, error) {
+	var costs [2]cost
+	var errs [2]error
+	var wg sync.WaitGroup
+	start := time.Now()
+	for i := range costs {
+		wg.Go(func() { costs[i], errs[i] = s.runShow(spliff, 1, 0) })
+	}
+	wg.Wait()
+	wall := time.Since(start)
+	return cost{cpu: (costs[0].cpu + costs[1].cpu) / 2, wall: wall, rss: max(costs[0].rss, costs[1].rss)}, errors.Join(errs[:]...)
 }
 
 type lineCounter int

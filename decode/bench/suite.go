@@ -20,6 +20,7 @@ type suite struct {
 	show   *row // spliff show --json, the file and all
 	one    *row // the same on two cores with one worker
 	two    *row // … with two
+	both   *row // two processes of one core each at once, for one of them
 }
 
 // newSuite prepares the rows. Those whose tool is not there say so.
@@ -40,8 +41,9 @@ func newSuite(c *corpus, o options) (*suite, error) {
 	s.show = s.child("`spliff show --json`, one core", func() (cost, error) { return s.runShow(o.spliff, 1, 0) })
 	s.one = s.child("`spliff show --json -t 1`, two cores", func() (cost, error) { return s.runShow(o.spliff, 2, 1) })
 	s.two = s.child("`spliff show --json -t 2`, two cores", func() (cost, error) { return s.runShow(o.spliff, 2, 2) })
+	s.both = s.child("`spliff show --json`, one core each, two at once", func() (cost, error) { return s.runBoth(o.spliff) })
 	if o.spliff == "" {
-		for _, r := range []*row{s.show, s.one, s.two, s.tshark} {
+		for _, r := range []*row{s.show, s.one, s.two, s.both, s.tshark} {
 			r.skip = "no spliff was named"
 		}
 	} else if err := s.prepareTshark(o); err != nil {
