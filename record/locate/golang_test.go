@@ -102,6 +102,9 @@ func open(t *testing.T, path string) (*os.File, *elf.File) {
 	return f, e
 }
 
+// goProgram is one that does TLS on both sides.
+const goProgram = "package main\n\nimport \"crypto/tls\"\n\nfunc main() {\n\tc, err := tls.Dial(\"tcp\", \"\", nil)\n\tif err == nil {\n\t\tc.Close()\n\t}\n\tl, _ := tls.Listen(\"tcp\", \"\", nil)\n\ts, _ := l.Accept()\n\ts.Read(nil)\n\ts.Write(nil)\n}\n"
+
 // TestGoTLSBuilds: what is found in a stripped program is where the symbols of the
 // same program, not stripped, say; for every way of linking.
 func TestGoTLSBuilds(t *testing.T) {
@@ -119,7 +122,6 @@ func TestGoTLSBuilds(t *testing.T) {
 		{"linked by C", "go", "v1", []string{"-buildmode=pie"}, true},
 		{"go1.19", "/usr/lib/go-1.19/bin/go", "v1", nil, false},
 	}
-	const source = "package main\n\nimport \"crypto/tls\"\n\nfunc main() {\n\tc, err := tls.Dial(\"tcp\", \"\", nil)\n\tif err == nil {\n\t\tc.Close()\n\t}\n\tl, _ := tls.Listen(\"tcp\", \"\", nil)\n\ts, _ := l.Accept()\n\ts.Read(nil)\n\ts.Write(nil)\n}\n"
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			if _, err := exec.LookPath(tt.goCmd); err != nil {
@@ -129,7 +131,7 @@ func TestGoTLSBuilds(t *testing.T) {
 				t.Skip("SKIP: no gcc")
 			}
 			dir := t.TempDir()
-			os.WriteFile(filepath.Join(dir, "main.go"), []byte(source), 0o644)
+			os.WriteFile(filepath.Join(dir, "main.go"), []byte(goProgram), 0o644)
 			os.WriteFile(filepath.Join(dir, "go.mod"), []byte("module m\n\ngo 1.17\n"), 0o644)
 			build := func(out, ldflags string) (*os.File, *elf.File) {
 				cgo := "CGO_ENABLED=0"
