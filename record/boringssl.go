@@ -28,7 +28,7 @@ var boringRoles = map[string]struct {
 func boringSites(m *image) ([]site, error) {
 	funcs, err := locate.BoringSSL(m.elf, m.f)
 	if errors.Is(err, locate.ErrUncertain) {
-		err = fmt.Errorf("seen, not supported here: %w", err)
+		err = fmt.Errorf("seen, not supported here: %w; --offsets can give its functions", err)
 	}
 	if err != nil {
 		return nil, err

@@ -16,6 +16,7 @@ type content struct {
 	kind  string
 	sites []site
 	err   error
+	given string // as [Target.Given]
 }
 
 // contents says which libraries are in m. rows are what its name says; with none,
@@ -26,7 +27,7 @@ func contents(m *image, rows []*library) (found []content) {
 	}
 	for _, row := range rows {
 		sites, err := row.sites(m)
-		found = append(found, content{row.kind, sites, err})
+		found = append(found, content{kind: row.kind, sites: sites, err: err})
 	}
 	if len(found) > 0 {
 		return found
@@ -36,12 +37,16 @@ func contents(m *image, rows []*library) (found []content) {
 		sites func(*image) ([]site, error)
 	}{{goKind, goSites}, {boringKind, boringSites}} {
 		if sites, err := built.sites(m); !errors.Is(err, locate.ErrAbsent) {
-			found = append(found, content{built.kind, sites, err})
+			found = append(found, content{kind: built.kind, sites: sites, err: err})
 		}
 	}
 	if len(found) == 0 {
 		for _, name := range unwatched(m) {
-			found = append(found, content{kind: name, err: fmt.Errorf("%w: %s", errUnwatched, name)})
+			err := fmt.Errorf("%w: %s", errUnwatched, name)
+			if givenRoles(name) != nil {
+				err = fmt.Errorf("%w; --offsets can give them", err)
+			}
+			found = append(found, content{kind: name, err: err})
 		}
 	}
 	return found

@@ -32,7 +32,7 @@ func Examine(ctx context.Context) (*Report, error) {
 		h.pidNamespace = ns
 	}
 	unix.Getrlimit(unix.RLIMIT_NOFILE, &h.files) // cannot fail with a valid pointer
-	inv, err := Survey(ctx, nil)
+	inv, err := Survey(ctx, nil, nil)
 	if err != nil {
 		return nil, err
 	}

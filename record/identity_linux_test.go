@@ -30,10 +30,16 @@ func count(t *testing.T, variable string, n int) int {
 // program builds a program of testdata against the system's libssl.
 func program(t *testing.T, name string) string {
 	t.Helper()
+	return built(t, name, "libc6-dev libssl3", "-l:libssl.so.3", "-l:libcrypto.so.3")
+}
+
+// built builds a program of testdata; packages are Debian's with what it is linked to.
+func built(t *testing.T, name, packages string, libs ...string) string {
+	t.Helper()
 	bin := filepath.Join(t.TempDir(), name)
-	out, err := exec.Command("gcc", "-O1", "-Wall", "-Werror", "-o", bin, filepath.Join("testdata", name+".c"), "-pthread", "-l:libssl.so.3", "-l:libcrypto.so.3").CombinedOutput()
-	if err != nil {
-		t.Skipf("SKIP: testdata/%s.c cannot be built (apt-get install gcc libc6-dev libssl3): %v\n%s", name, err, out)
+	args := append([]string{"-O1", "-Wall", "-Werror", "-o", bin, filepath.Join("testdata", name+".c"), "-pthread"}, libs...)
+	if out, err := exec.Command("gcc", args...).CombinedOutput(); err != nil {
+		t.Skipf("SKIP: testdata/%s.c cannot be built (apt-get install gcc %s): %v\n%s", name, packages, err, out)
 	}
 	return bin
 }

@@ -31,6 +31,8 @@ type libs struct {
 	proc procFS
 	k    *kernel // nil: only look, attach nothing
 
+	offsets []Offsets // what the user knows of files
+
 	mu       sync.Mutex
 	files    map[string][]int  // targets of mapped files, by mapped.file
 	paths    map[string][]int  // and of files that were opened, by device, inode and time of change
@@ -41,8 +43,8 @@ type libs struct {
 	problems int // targets that carry none
 }
 
-func newLibs(proc procFS, k *kernel) *libs {
-	return &libs{proc: proc, k: k, files: map[string][]int{}, paths: map[string][]int{}, seen: map[fileKey][]int{}, writes: map[string][]site{}}
+func newLibs(proc procFS, k *kernel, offsets []Offsets) *libs {
+	return &libs{proc: proc, k: k, offsets: offsets, files: map[string][]int{}, paths: map[string][]int{}, seen: map[fileKey][]int{}, writes: map[string][]site{}}
 }
 
 // attachInstalled probes what is installed and what the given processes (nil: all)
@@ -104,7 +106,7 @@ func (l *libs) look(m mapped) (of []int, linker bool, err error) {
 	base := m.base()
 	if isLinker(base) {
 		linker = l.watch(m.path, open)
-	} else if rows := named(base); rows != nil || promising(open) {
+	} else if rows := named(base); rows != nil || promising(open) || l.told(open) {
 		if of, err = l.add(m.path, open, rows); err != nil {
 			return of, false, err
 		}
@@ -116,6 +118,32 @@ func (l *libs) look(m mapped) (of []int, linker bool, err error) {
 	}
 	l.files[m.file] = of
 	return of, linker, nil
+}
+
+// expect probes the file of a program that will be started.
+func (l *libs) expect(path string) error {
+	rows := named(filepath.Base(path))
+	if rows == nil && !promising(path) && !l.told(path) {
+		return nil
+	}
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		path = real
+	}
+	_, err := l.add(path, path, rows)
+	return err
+}
+
+// told reports whether offsets name a file that may not look like one with TLS.
+func (l *libs) told(open string) bool {
+	if len(l.offsets) == 0 {
+		return false
+	}
+	m, err := openImage(open)
+	if err != nil {
+		return false
+	}
+	defer m.Close()
+	return len(given(l.offsets, m)) > 0
 }
 
 // reach returns a path that opens the mapped file. Who only looks may not have the
@@ -193,7 +221,11 @@ func (l *libs) resolve(path, open string, rows []*library) (of []int, err error)
 	if err != nil {
 		return nil, nil
 	}
-	found := l.k.asked(contents(m, rows))
+	found := given(l.offsets, m)
+	if len(found) == 0 {
+		found = contents(m, rows)
+	}
+	found = l.k.asked(found)
 	key := keyOf(m, st)
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -204,7 +236,7 @@ func (l *libs) resolve(path, open string, rows []*library) (of []int, err error)
 		return of, nil
 	}
 	for _, c := range found {
-		t := Target{Library: c.kind, Path: path, BuildID: m.buildID}
+		t := Target{Library: c.kind, Path: path, BuildID: m.buildID, Given: c.given}
 		if err := l.probe(m, c, &t); err != nil {
 			return of, fmt.Errorf("probe %s: %w", path, err)
 		}

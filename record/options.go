@@ -22,6 +22,8 @@ type Options struct {
 	Cgroups, Containers []string
 	// Libraries are kinds of TLS library ("openssl"): only these get probes.
 	Libraries []string
+	// Offsets tell of files in which the functions of a TLS library are not found.
+	Offsets []Offsets
 	// Local records sessions over sockets that are no network's (AF_UNIX) too.
 	Local bool
 	// AllProcesses tells the life of every process of the host. Otherwise it is told
@@ -59,6 +61,7 @@ type Target struct {
 	BuildID string
 	Sites   []Site
 	Problem string // why it carries no probes, "" if it does
+	Given   string // [Offsets.File] of what told where its functions are, "" if they were found
 }
 
 // Stats are counted since Open. LostEvents and LostBytes include every cause.

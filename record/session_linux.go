@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"os/exec"
 	"slices"
 	"strings"
 	"sync"
@@ -121,7 +122,7 @@ func (s *Session) open() (err error) {
 	if err := s.nameTargets(proc); err != nil {
 		return err
 	}
-	s.libs = newLibs(proc, s.k)
+	s.libs = newLibs(proc, s.k, s.o.Offsets)
 	if err := s.libs.attachInstalled(nil); err != nil {
 		return err
 	}
@@ -144,6 +145,12 @@ func (s *Session) open() (err error) {
 		}
 	}
 	if len(s.o.Command) > 0 {
+		// Known before it runs, its first call is seen too.
+		if path, err := exec.LookPath(s.o.Command[0]); err == nil {
+			if err := s.libs.expect(path); err != nil {
+				return err
+			}
+		}
 		if s.child, err = startChild(s.k, s.o, s.ring.interrupt); err != nil {
 			return err
 		}

@@ -19,13 +19,13 @@ import (
 // no rights; without them other users' processes are hidden.
 //
 // With pids only what these processes have mapped is looked at. A pid without a
-// process is an error wrapping [ErrNoProcess].
-func Survey(ctx context.Context, pids []uint32) (*Inventory, error) {
-	return survey(ctx, "/proc", pids)
+// process is an error wrapping [ErrNoProcess]. Offsets are as in [Options].
+func Survey(ctx context.Context, pids []uint32, offsets []Offsets) (*Inventory, error) {
+	return survey(ctx, "/proc", pids, offsets)
 }
 
-func survey(ctx context.Context, proc procFS, pids []uint32) (*Inventory, error) {
-	l := newLibs(proc, nil)
+func survey(ctx context.Context, proc procFS, pids []uint32, offsets []Offsets) (*Inventory, error) {
+	l := newLibs(proc, nil, offsets)
 	for _, p := range pids {
 		if !proc.exists(p) {
 			return nil, fmt.Errorf("%w: %d", ErrNoProcess, p)

@@ -36,7 +36,7 @@ func holder(t *testing.T) uint32 {
 func TestSurvey(t *testing.T) {
 	pid := holder(t)
 	for _, pids := range [][]uint32{nil, {pid}} {
-		inv, err := Survey(context.Background(), pids)
+		inv, err := Survey(context.Background(), pids, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -59,7 +59,7 @@ func TestSurvey(t *testing.T) {
 			t.Errorf("pids %v: %d OpenSSL libraries used by %d, want 1 of %+v", pids, users, pid, inv.Found)
 		}
 	}
-	if _, err := Survey(context.Background(), []uint32{4194303}); !errors.Is(err, ErrNoProcess) {
+	if _, err := Survey(context.Background(), []uint32{4194303}, nil); !errors.Is(err, ErrNoProcess) {
 		t.Errorf("got %v, want no such process", err)
 	}
 }

@@ -139,7 +139,10 @@ func TestLibs(t *testing.T) {
 	inv := hostileInventory()
 	inv.Hidden = 2
 	var asked []uint32
-	te.survey = func(_ context.Context, pids []uint32) (*record.Inventory, error) { asked = pids; return inv, nil }
+	te.survey = func(_ context.Context, pids []uint32, _ []record.Offsets) (*record.Inventory, error) {
+		asked = pids
+		return inv, nil
+	}
 	for _, args := range [][]string{{"libs"}, {"libs", "--json"}, {"record", "--show-libs"}} {
 		if code := te.run(append(args, "-p", "7,9")...); code != exitOK {
 			t.Errorf("%v: exit %d: %s", args, code, te.err.String())
@@ -160,7 +163,7 @@ func TestLibs(t *testing.T) {
 	if code := te.run("libs"); code != exitNegative || !strings.Contains(te.err.String(), "no TLS library") {
 		t.Errorf("nothing found: exit %d, %q", code, te.err.String())
 	}
-	te.survey = func(context.Context, []uint32) (*record.Inventory, error) {
+	te.survey = func(context.Context, []uint32, []record.Offsets) (*record.Inventory, error) {
 		return nil, fmt.Errorf("%w: 9", record.ErrNoProcess)
 	}
 	if code := te.run("libs", "-p", "9"); code != exitRuntime || !strings.Contains(te.err.String(), "no such process: 9") {

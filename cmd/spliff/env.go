@@ -40,7 +40,7 @@ type env struct {
 	// openRecorder attaches to the running system.
 	openRecorder func(context.Context, record.Options) (recorder, error)
 	// survey and examine look at it without recording.
-	survey  func(context.Context, []uint32) (*record.Inventory, error)
+	survey  func(context.Context, []uint32, []record.Offsets) (*record.Inventory, error)
 	examine func(context.Context) (*record.Report, error)
 }
 

@@ -41,7 +41,9 @@ func newTestEnv() *testEnv {
 		openRecorder: func(context.Context, record.Options) (recorder, error) {
 			return nil, record.ErrPermission
 		},
-		survey:  func(context.Context, []uint32) (*record.Inventory, error) { return &record.Inventory{}, nil },
+		survey: func(context.Context, []uint32, []record.Offsets) (*record.Inventory, error) {
+			return &record.Inventory{}, nil
+		},
 		examine: func(context.Context) (*record.Report, error) { return &record.Report{}, nil },
 	}
 	return te

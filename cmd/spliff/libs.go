@@ -27,6 +27,7 @@ Without root, other users' programs are hidden, and that is said.
 
 // libsOptions are the flags of libs.
 type libsOptions struct {
+	offsetsFlag
 	pids pidList
 	json bool
 }
@@ -45,12 +46,17 @@ func newLibsCmd(e *env) *cobra.Command {
 		},
 	}
 	cmd.Flags().VarP(&o.pids, "pid", "p", "only what this process has mapped (repeatable, or a list with commas)")
+	o.offsetsFlag.register(cmd.Flags())
 	cmd.Flags().BoolVar(&o.json, "json", false, "one library a line of JSON")
 	return cmd
 }
 
 func runLibs(ctx context.Context, e *env, o *libsOptions) error {
-	inv, err := e.survey(ctx, o.pids)
+	offsets, err := o.offsetsFlag.read()
+	if err != nil {
+		return err
+	}
+	inv, err := e.survey(ctx, o.pids, offsets)
 	if err != nil {
 		return err
 	}

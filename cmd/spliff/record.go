@@ -53,6 +53,7 @@ type recordOptions struct {
 	textFlags
 	fileFlags
 	selectFlags
+	offsetsFlag
 	print, quiet  bool
 	showLibs      bool
 	ring, snaplen sizeValue
@@ -100,6 +101,7 @@ func (o *recordOptions) register(fs *pflag.FlagSet) {
 	fs.BoolVar(&o.print, "print", false, "print the traffic too")
 	fs.BoolVarP(&o.quiet, "quiet", "q", false, "no status line and no summary")
 	o.selectFlags.register(fs)
+	o.offsetsFlag.register(fs)
 	fs.Var(&o.ring, "ring", "size of the buffer shared with the kernel")
 	fs.IntVar(&o.maxConns, "max-conns", 0, "most connections followed at once (default 65536)")
 	fs.Var(&o.snaplen, "snaplen", "copy at most this much of one read or write; 0 is everything")
@@ -111,9 +113,14 @@ func (o *recordOptions) register(fs *pflag.FlagSet) {
 
 func runRecord(ctx context.Context, e *env, o *recordOptions) error {
 	if o.showLibs {
-		return runLibs(ctx, e, &libsOptions{pids: o.pids})
+		return runLibs(ctx, e, &libsOptions{pids: o.pids, offsetsFlag: o.offsetsFlag})
 	}
 	if err := o.check(e); err != nil {
+		return err
+	}
+	options := o.recorder(e)
+	var err error
+	if options.Offsets, err = o.offsetsFlag.read(); err != nil {
 		return err
 	}
 	// The output comes first: without it nothing is attached.
@@ -126,7 +133,7 @@ func runRecord(ctx context.Context, e *env, o *recordOptions) error {
 	}
 	ctx, stop := e.recording(ctx)
 	defer stop()
-	rec, err := e.openRecorder(ctx, o.recorder(e))
+	rec, err := e.openRecorder(ctx, options)
 	if err != nil {
 		return err
 	}
@@ -152,6 +159,9 @@ func runRecord(ctx context.Context, e *env, o *recordOptions) error {
 	err = errors.Join(ignoreEnd(ctx, err), sink.close(endReason(ctx, err), rec.Stats()))
 	if !o.quiet {
 		o.report(ctx, e, rec, sink, err)
+		for _, file := range unmet(options.Offsets, rec.Targets()) {
+			e.say("spliff: --offsets: no process used %s, so what is told of it was of no use", file)
+		}
 	}
 	return err
 }

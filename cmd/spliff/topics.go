@@ -33,6 +33,7 @@ CLICOLOR_FORCE or FORCE_COLOR, TERM=dumb, whether stdout is a terminal.`
 func helpTopics() []*cobra.Command {
 	return []*cobra.Command{
 		{Use: "exit-codes", Short: "What the exit codes mean", Long: exitStatus[1:]},
+		{Use: "offsets", Short: "How to record a program whose TLS functions are not found", Long: offsetsHelp},
 		{Use: "environment", Short: "Variables that spliff reads", Long: environmentHelp},
 	}
 }

@@ -35,7 +35,7 @@ type floor struct {
 }
 
 func (f *floor) attach(ctx context.Context) (err error) {
-	inv, err := record.Survey(ctx, []uint32{f.pid})
+	inv, err := record.Survey(ctx, []uint32{f.pid}, nil)
 	if err != nil {
 		return err
 	}

@@ -1,7 +1,9 @@
 package e2e
 
 import (
+	"bytes"
 	_ "embed"
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -140,4 +142,89 @@ func checkBrowser(t *testing.T, file, browser string) {
 			}
 		}
 	}
+}
+
+// TestBunOffsets: a build whose functions cannot be told for certain is refused, and
+// recorded with their places given.
+func TestBunOffsets(t *testing.T) {
+	needRoot(t)
+	need(t, "openssl")
+	dir := t.TempDir()
+	certificate(t, dir)
+	b, err := os.ReadFile(bun(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Without the paths of its sources nothing tells its functions by their errors.
+	odd := filepath.Join(dir, "bun-odd")
+	if err := os.WriteFile(odd, bytes.ReplaceAll(b, []byte("/ssl/ssl_lib.cc\x00"), []byte("/ssl/ssl_lib.xx\x00")), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	offsets := filepath.Join(dir, "offsets")
+	if err := os.WriteFile(offsets, []byte(bunOffsets(t, dir)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	port := freePort(t)
+	start(t, odd, script(t, dir), "serve", fmt.Sprint(port), filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"))
+	waitPort(t, port)
+	for _, given := range []bool{false, true} {
+		file := filepath.Join(dir, fmt.Sprintf("given-%v.spl", given))
+		args := []string{"-o", file, "--comm", "bun-odd"}
+		if given {
+			args = append(args, "--offsets", offsets)
+		}
+		rec := record(t, args...)
+		must(t, odd, script(t, dir), "post", fmt.Sprint(port))
+		t.Log(rec.stop())
+		got := show(t, file)
+		if !given && len(got) != 0 {
+			t.Errorf("without offsets %d exchanges were recorded: the test shows nothing", len(got))
+		}
+		if given {
+			checkTwice(t, got)
+		}
+	}
+}
+
+// checkTwice: every exchange of testdata/bun.js, by its client and by its server.
+func checkTwice(t *testing.T, all []exchange) {
+	t.Helper()
+	got := map[want]int{}
+	for _, x := range all {
+		if x.Req != nil && x.Resp != nil {
+			got[want{x.Req.Method, x.Req.Path, sum(x.Req.bytes(t)), sum(x.Resp.bytes(t))}]++
+		}
+	}
+	for _, w := range patternWants() {
+		if got[w] != 2 {
+			t.Errorf("%s: %d exchanges with exactly these bodies, want 2", w.path, got[w])
+		}
+	}
+}
+
+// bunOffsets are what is found in Bun as it is, as a file for --offsets.
+func bunOffsets(t *testing.T, dir string) string {
+	t.Helper()
+	idle := start(t, bun(t), "-e", "setTimeout(() => {}, 60000)")
+	defer idle.Process.Kill()
+	var lib struct {
+		BuildID string `json:"build_id"`
+		Library string `json:"library"`
+		Probes  []struct {
+			At string `json:"at"`
+		} `json:"probes"`
+	}
+	for line := range strings.Lines(must(t, spliff, "libs", "--json", "-p", fmt.Sprint(idle.Process.Pid))) {
+		if err := json.Unmarshal([]byte(line), &lib); err != nil {
+			t.Fatal(err)
+		}
+		if lib.Library == "boringssl" {
+			break
+		}
+	}
+	text := "build-id:" + lib.BuildID + " boringssl"
+	for _, p := range lib.Probes {
+		text += " " + strings.Replace(p.At, "@", "=", 1)
+	}
+	return text + "\n"
 }
