@@ -190,11 +190,7 @@ static __always_inline int left(struct pt_regs *ctx)
 	if (d && d < FRAMES) {
 		asm volatile("" : "+r"(d));
 		outer = &t->frames[(d - 1) & (FRAMES - 1)];
-		/* TLS inside TLS: the inner call's socket carries the outer session too. */
-		if (!outer->cookie && f->cookie) {
-			outer->cookie = f->cookie;
-			outer->tuple = f->tuple;
-		}
+		hand_on(f, outer);
 		if (f->local) {
 			outer->local = f->local;
 			outer->sent |= f->sent;

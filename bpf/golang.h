@@ -165,6 +165,24 @@ static __always_inline void go_selected(struct pt_regs *ctx, struct frame *f)
 	c->dirty = 1;
 }
 
+/* The arguments of a read or write, as its caller left room for them. */
+struct go_args {
+	__u64 conn, buf, len;
+};
+
+static __always_inline void go_moved_unseen(struct go_args *args, __u64 buf, __u64 n, __u64 what)
+{
+	struct frame f = {};
+	struct conn_key k;
+	f.ssl = args->conn;
+	f.buf = buf;
+	f.num = args->len;
+	f.start = bpf_ktime_get_ns();
+	f.what = what;
+	key_of(&k, f.ssl);
+	moved(&k, &f, n, f.start);
+}
+
 /* A read or write whose beginning was not seen, as it began before the recording:
  * many connections wait in a read. Its arguments are found where the caller left
  * room for them, if the function keeps them there. */
@@ -172,24 +190,14 @@ static __always_inline int go_unseen(struct pt_regs *ctx, __u64 what)
 {
 	struct task_state *t = bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), 0,
 						    BPF_LOCAL_STORAGE_GET_F_CREATE);
-	struct {
-		__u64 conn, buf, len;
-	} args;
+	struct go_args args;
 	if ((WHAT(what) != W_READ && WHAT(what) != W_WRITE) || (long)GO_REG1(ctx) <= 0 || !t || !traced(t))
 		return 0;
 	if (!(FLAGS(what) & F_SPILLED) || bpf_probe_read_user(&args, sizeof(args), (void *)PT_REGS_SP(ctx) + 8)) {
 		count_loss(LOSS_STATE, 1, GO_REG1(ctx));
 		return 0;
 	}
-	struct frame f = {};
-	struct conn_key k;
-	f.ssl = args.conn;
-	f.buf = args.buf;
-	f.num = args.len;
-	f.start = bpf_ktime_get_ns();
-	f.what = what;
-	key_of(&k, f.ssl);
-	moved(&k, &f, GO_REG1(ctx), f.start);
+	go_moved_unseen(&args, args.buf, GO_REG1(ctx), what);
 	return 0;
 }
 
@@ -206,22 +214,10 @@ static __always_inline void go_moved(struct conn_key *k, struct frame *f, __u64 
 		go_ends(k, c, now);
 }
 
-/* TLS inside TLS: the inner call's socket carries the outer session too. */
-static __always_inline void go_hand_on(struct frame *f, struct frame *outer)
-{
-	if (outer && !outer->cookie && f->cookie) {
-		outer->cookie = f->cookie;
-		outer->tuple = f->tuple;
-	}
-}
-
-/* The same for one whose beginning was not seen: its arguments are where its caller
- * left room for them. Of a write, that is not known. */
+/* As go_unseen, at the place of go_done. Of a write, the arguments are not known. */
 static __always_inline int go_unseen_done(struct pt_regs *ctx, __u64 what, __u64 entry)
 {
-	struct {
-		__u64 conn, buf, len;
-	} args;
+	struct go_args args;
 	if (WHAT(what) != W_READ) {
 		count_loss(LOSS_STATE, 1, 0);
 		return 0;
@@ -230,15 +226,7 @@ static __always_inline int go_unseen_done(struct pt_regs *ctx, __u64 what, __u64
 		count_loss(LOSS_STATE, 1, GO_REG3(ctx));
 		return 0;
 	}
-	struct frame f = {};
-	struct conn_key k;
-	f.ssl = args.conn;
-	f.buf = GO_REG2(ctx);
-	f.num = args.len;
-	f.start = bpf_ktime_get_ns();
-	f.what = what;
-	key_of(&k, f.ssl);
-	moved(&k, &f, GO_REG3(ctx), f.start);
+	go_moved_unseen(&args, GO_REG2(ctx), GO_REG3(ctx), what);
 	return 0;
 }
 
@@ -290,7 +278,9 @@ int go_done(struct pt_regs *ctx)
 		moved(&k, f, read ? n : f->num, now);
 	}
 	s->depth = --d;
-	go_hand_on(f, go_frame(s, d));
+	struct frame *outer = go_frame(s, d);
+	if (outer)
+		hand_on(f, outer);
 	go_moved(&k, f, now);
 	if (!d)
 		bpf_map_delete_elem(&goroutines, &key);
@@ -323,7 +313,9 @@ int go_leave(struct pt_regs *ctx)
 	if (!f || f->sp != sp || WHAT(f->what) != WHAT(what))
 		return go_unseen(ctx, what);
 	s->depth = --d;
-	go_hand_on(f, go_frame(s, d));
+	struct frame *outer = go_frame(s, d);
+	if (outer)
+		hand_on(f, outer);
 	__u64 now = bpf_ktime_get_ns();
 	struct conn_key k;
 	key_of(&k, f->ssl);

@@ -91,6 +91,15 @@ static __always_inline void take_link(struct conn *c, struct frame *f)
 	c->dirty = 1;
 }
 
+/* TLS inside TLS: the inner call's socket carries the outer session too. */
+static __always_inline void hand_on(struct frame *f, struct frame *outer)
+{
+	if (!outer->cookie && f->cookie) {
+		outer->cookie = f->cookie;
+		outer->tuple = f->tuple;
+	}
+}
+
 static __always_inline void take_role(struct conn *c, __u8 role)
 {
 	if (c->role == role)

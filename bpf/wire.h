@@ -112,15 +112,28 @@ static __noinline void tell_hello(struct conn *c, __u64 at, __u64 len, __u32 dir
 	HELLO_FIXED(HELLO_MAX)
 }
 
+/* The same of what the current system call moved: n bytes. */
+static __always_inline void tell_moved(struct conn *c, __u32 n, __u32 dir)
+{
+	struct span s = {};
+	if (moved_by_call(&s))
+		tell_hello(c, s.at, s.len < n ? s.len : n, dir);
+}
+
+/* The connection, if it still is the one that was meant and has not ended. */
+static __always_inline struct conn *still(struct head_of *of)
+{
+	struct conn *c = bpf_map_lookup_elem(&conns, &of->key);
+	return c && c->id == of->id && !c->ended ? c : 0;
+}
+
 static __always_inline void hello_moved(__u64 ssl, __u32 n, __u32 dir)
 {
 	struct conn_key k;
-	struct span s = {};
 	key_of(&k, ssl);
 	struct conn *c = bpf_map_lookup_elem(&conns, &k);
-	if (!c || c->ended || c->hs_done || c->hello[dir & 1] >= HELLO_MAX || !moved_by_call(&s))
-		return;
-	tell_hello(c, s.at, s.len < n ? s.len : n, dir);
+	if (c && !c->ended && !c->hs_done && c->hello[dir & 1] < HELLO_MAX)
+		tell_moved(c, n, dir);
 }
 
 /* A send outside any TLS call: is it of a session that wrote into memory? */
@@ -136,8 +149,8 @@ static __always_inline void match_sent(struct sock *sk)
 	if (!of || of->key.tgid != tgid)
 		return;
 	struct conn_key k = of->key;
-	struct conn *c = bpf_map_lookup_elem(&conns, &k);
-	if (c && c->id == of->id && !c->cookie && !c->ended && network_tuple(sk, &c->tuple)) {
+	struct conn *c = still(of);
+	if (c && !c->cookie && network_tuple(sk, &c->tuple)) {
 		c->cookie = bpf_get_socket_cookie(sk);
 		c->dirty = 1;
 		if (!c->hs_done) {
@@ -166,13 +179,11 @@ static __always_inline void promised_moved(struct task_state *t, struct sock *sk
 {
 	struct fd_key at = {.tgid = bpf_get_current_pid_tgid() >> 32, .fd = descriptor_of_call()};
 	struct head_of *of = bpf_map_lookup_elem(&promised, &at);
-	struct span s = {};
 	if (!of)
 		return;
-	struct conn_key k = of->key;
-	struct conn *c = bpf_map_lookup_elem(&conns, &k);
-	if (!c || c->id != of->id || c->hs_done || c->ended || c->off[0] || c->off[1]) {
-		if (k.ssl == t->young)
+	struct conn *c = still(of);
+	if (!c || c->hs_done || c->off[0] || c->off[1]) {
+		if (of->key.ssl == t->young)
 			t->young = 0;
 		bpf_map_delete_elem(&promised, &at);
 		return;
@@ -181,8 +192,7 @@ static __always_inline void promised_moved(struct task_state *t, struct sock *sk
 		c->cookie = bpf_get_socket_cookie(sk);
 		c->dirty = 1;
 	}
-	if (moved_by_call(&s))
-		tell_hello(c, s.at, s.len < n ? s.len : n, dir);
+	tell_moved(c, n, dir);
 }
 
 /* A receive outside any TLS call: does it bring the other side's hello? */
@@ -190,17 +200,13 @@ static __always_inline void hello_received(struct sock *sk, __u32 n)
 {
 	__u64 cookie = bpf_get_socket_cookie(sk);
 	struct head_of *of = bpf_map_lookup_elem(&shaking, &cookie);
-	struct span s = {};
 	if (!of)
 		return;
-	struct conn_key k = of->key;
-	struct conn *c = bpf_map_lookup_elem(&conns, &k);
-	if (c && c->id == of->id && !c->hs_done && !c->ended && c->hello[DIR_READ] < HELLO_MAX) {
-		if (moved_by_call(&s))
-			tell_hello(c, s.at, s.len < n ? s.len : n, DIR_READ);
-		return;
-	}
-	bpf_map_delete_elem(&shaking, &cookie);
+	struct conn *c = still(of);
+	if (c && !c->hs_done && c->hello[DIR_READ] < HELLO_MAX)
+		tell_moved(c, n, DIR_READ);
+	else
+		bpf_map_delete_elem(&shaking, &cookie);
 }
 
 /* BIO_write(bio, data, length) inside a call on a session. */

@@ -106,7 +106,7 @@ func (l *libs) look(m mapped) (of []int, linker bool, err error) {
 	base := m.base()
 	if isLinker(base) {
 		linker = l.watch(m.path, open)
-	} else if rows := named(base); rows != nil || promising(open) || l.told(open) {
+	} else if rows := named(base); l.worth(open, rows) {
 		if of, err = l.add(m.path, open, rows); err != nil {
 			return of, false, err
 		}
@@ -123,7 +123,7 @@ func (l *libs) look(m mapped) (of []int, linker bool, err error) {
 // expect probes the file of a program that will be started.
 func (l *libs) expect(path string) error {
 	rows := named(filepath.Base(path))
-	if rows == nil && !promising(path) && !l.told(path) {
+	if !l.worth(path, rows) {
 		return nil
 	}
 	if real, err := filepath.EvalSymlinks(path); err == nil {
@@ -131,6 +131,12 @@ func (l *libs) expect(path string) error {
 	}
 	_, err := l.add(path, path, rows)
 	return err
+}
+
+// worth reports whether a file is worth a closer look: by its name, by what a glance
+// at it shows, or because offsets name it.
+func (l *libs) worth(open string, rows []*library) bool {
+	return rows != nil || promising(open) || l.told(open)
 }
 
 // told reports whether offsets name a file that may not look like one with TLS.
@@ -143,7 +149,7 @@ func (l *libs) told(open string) bool {
 		return false
 	}
 	defer m.Close()
-	return len(given(l.offsets, m)) > 0
+	return len(naming(l.offsets, m)) > 0
 }
 
 // reach returns a path that opens the mapped file. Who only looks may not have the

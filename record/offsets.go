@@ -216,17 +216,25 @@ func transferring(roles map[string]role) (names []string) {
 	return names
 }
 
-// given returns what offsets say of m: nothing if they don't name it.
-func given(all []Offsets, m *image) (found []content) {
+// naming returns the offsets that are of m.
+func naming(all []Offsets, m *image) (of []Offsets) {
 	var sum string
 	for _, o := range all {
 		if o.SHA256 != "" && sum == "" {
 			sum = m.sha256()
 		}
 		if o.BuildID != "" && o.BuildID == m.buildID || o.SHA256 != "" && o.SHA256 == sum {
-			sites, err := o.sites(m)
-			found = append(found, content{o.Library, sites, err, o.File()})
+			of = append(of, o)
 		}
+	}
+	return of
+}
+
+// given returns what offsets say of m: nothing if they don't name it.
+func given(all []Offsets, m *image) (found []content) {
+	for _, o := range naming(all, m) {
+		sites, err := o.sites(m)
+		found = append(found, content{o.Library, sites, err, o.File()})
 	}
 	return found
 }
