@@ -23,7 +23,7 @@ func (s *Session) attachLater(ctx context.Context) {
 			dead = s.reap(dead)
 			s.memory.reap()
 		case pid := <-s.unlinked:
-			if err := s.memory.watch(pid); err != nil {
+			if err := s.memory.watch(pid, s.libs.proc.mappings(pid)); err != nil {
 				s.libs.problem(fmt.Sprintf("process %d", pid), err)
 			}
 		case pid := <-s.scans.c:
@@ -42,11 +42,12 @@ func (s *Session) attachLater(ctx context.Context) {
 // scan looks at one process's mappings. A dynamic linker that was not known may
 // have mapped its libraries before our probe was on it: then look again, twice.
 func (s *Session) scan(ctx context.Context, pid uint32) {
-	targets, linker, err := s.libs.scan(pid)
+	maps := s.libs.proc.mappings(pid)
+	targets, linker, err := s.libs.scan(maps)
 	if err != nil {
 		s.libs.problem(fmt.Sprintf("process %d", pid), err)
 	}
-	if err := s.memory.expect(pid); err != nil {
+	if err := s.memory.expect(pid, maps); err != nil {
 		s.libs.problem(fmt.Sprintf("process %d", pid), err)
 	}
 	for _, t := range targets {

@@ -47,9 +47,9 @@ func newLibs(proc procFS, k *kernel, offsets []Offsets) *libs {
 	return &libs{proc: proc, k: k, offsets: offsets, files: map[string][]int{}, paths: map[string][]int{}, seen: map[fileKey][]int{}, writes: map[string][]site{}}
 }
 
-// attachInstalled probes what is installed and what the given processes (nil: all)
-// have mapped, and watches the dynamic linkers for what will be.
-func (l *libs) attachInstalled(pids []uint32) error {
+// attachInstalled probes what is installed, and watches the dynamic linkers for what
+// will be mapped.
+func (l *libs) attachInstalled() error {
 	tls, linkers := installedPatterns()
 	for _, path := range globAll(tls) {
 		if _, err := l.add(path, path, named(filepath.Base(path))); err != nil {
@@ -59,22 +59,14 @@ func (l *libs) attachInstalled(pids []uint32) error {
 	for _, path := range globAll(linkers) {
 		l.watch(path, path)
 	}
-	if pids == nil {
-		pids = l.proc.pids()
-	}
-	for _, pid := range pids {
-		if _, _, err := l.scan(pid); err != nil {
-			return err
-		}
-	}
 	return nil
 }
 
 // scan probes what a process has mapped. It returns the targets that are new, and
 // whether a dynamic linker was new too.
-func (l *libs) scan(pid uint32) (fresh []Target, linker bool, err error) {
+func (l *libs) scan(maps []mapped) (fresh []Target, linker bool, err error) {
 	before := len(l.list())
-	for _, m := range l.proc.mappings(pid) {
+	for _, m := range maps {
 		isNew := false
 		if _, isNew, err = l.look(m); err != nil {
 			break

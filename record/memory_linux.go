@@ -33,11 +33,11 @@ func newMemory(l *libs) *memory {
 	return m
 }
 
-// watch puts the probes on a process.
-func (m *memory) watch(pid uint32) error {
+// watch puts the probes on a process, which has mapped maps.
+func (m *memory) watch(pid uint32, maps []mapped) error {
 	m.drop(pid) // it runs another program than when they were put on
 	exe := m.libs.proc.exe(pid)
-	for _, file := range m.libs.proc.mappings(pid) {
+	for _, file := range maps {
 		if base := filepath.Base(file.path); file.path != exe && !strings.HasPrefix(base, "libcrypto") && named(base) == nil {
 			continue
 		}
@@ -122,14 +122,14 @@ const maxExpected = 128
 // expect watches a process that is likely to write into memory: one with OpenSSL
 // built in, and Python. Others ask with their first session, parts of which may be
 // over by the time that they are watched.
-func (m *memory) expect(pid uint32) error {
+func (m *memory) expect(pid uint32, maps []mapped) error {
 	if m.links[pid] != nil || len(m.links) >= maxExpected || !m.wanted(pid) {
 		return nil
 	}
 	exe := m.libs.proc.exe(pid)
-	for _, file := range m.libs.proc.mappings(pid) {
+	for _, file := range maps {
 		if strings.HasPrefix(file.base(), "_ssl.") {
-			return m.watch(pid)
+			return m.watch(pid, maps)
 		}
 		if file.path != exe {
 			continue
@@ -139,7 +139,7 @@ func (m *memory) expect(pid uint32) error {
 		within := len(m.libs.writes[id]) > 0
 		m.libs.mu.Unlock()
 		if within {
-			return m.watch(pid)
+			return m.watch(pid, maps)
 		}
 	}
 	return nil

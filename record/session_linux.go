@@ -120,7 +120,7 @@ func (s *Session) open() (err error) {
 		return err
 	}
 	s.libs = newLibs(proc, s.k, s.o.Offsets)
-	if err := s.libs.attachInstalled(nil); err != nil {
+	if err := s.libs.attachInstalled(); err != nil {
 		return err
 	}
 	if s.ring, err = newRing(s.k.coll.Maps["ring"].FD(), size); err != nil {
@@ -137,7 +137,11 @@ func (s *Session) open() (err error) {
 	}
 	s.memory = newMemory(s.libs)
 	for _, pid := range proc.pids() {
-		if err := s.memory.expect(pid); err != nil {
+		maps := proc.mappings(pid)
+		if _, _, err := s.libs.scan(maps); err != nil {
+			return err
+		}
+		if err := s.memory.expect(pid, maps); err != nil {
 			return err
 		}
 	}

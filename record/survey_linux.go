@@ -32,7 +32,7 @@ func survey(ctx context.Context, proc procFS, pids []uint32, offsets []Offsets) 
 		}
 	}
 	if len(pids) == 0 {
-		if err := l.attachInstalled([]uint32{}); err != nil {
+		if err := l.attachInstalled(); err != nil {
 			return nil, err
 		}
 		pids = proc.pids()
