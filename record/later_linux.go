@@ -5,12 +5,16 @@ package record
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 )
 
 // attachLater probes libraries that appear while recording, and clears the kernel
 // side's table of what dead processes left in it.
 func (s *Session) attachLater(ctx context.Context) {
+	var large sync.WaitGroup
+	large.Go(func() { s.attachLarge(ctx) })
+	defer large.Wait()
 	reap := time.NewTicker(reapEvery)
 	defer reap.Stop()
 	defer s.memory.Close()
@@ -27,34 +31,44 @@ func (s *Session) attachLater(ctx context.Context) {
 				s.libs.problem(fmt.Sprintf("process %d", pid), err)
 			}
 		case pid := <-s.scans.c:
-			s.scans.taken(pid)
-			s.scan(ctx, pid)
-			for _, pid := range s.scans.missed(s.libs.proc) {
-				if ctx.Err() != nil {
-					return
-				}
-				s.scan(ctx, pid)
-			}
+			s.scans.serve(ctx, pid, s.libs.proc, s.scan)
 		}
 	}
 }
 
-// scan looks at one process's mappings. A dynamic linker that was not known may
-// have mapped its libraries before our probe was on it: then look again, twice.
+// attachLarge does the same for large files, one after another. To read a browser
+// takes longer than many a program lives that starts meanwhile.
+func (s *Session) attachLarge(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case pid := <-s.large.c:
+			s.large.serve(ctx, pid, s.libs.proc, s.scanLarge)
+		}
+	}
+}
+
+// scan looks at one process's mappings, but for large files. A dynamic linker that
+// was not known may have mapped its libraries before our probe was on it: then look
+// again, twice.
 func (s *Session) scan(ctx context.Context, pid uint32) {
 	maps := s.libs.proc.mappings(pid)
-	targets, linker, err := s.libs.scan(maps)
+	var small []mapped
+	for _, m := range maps {
+		if !s.libs.large(m) {
+			small = append(small, m)
+		}
+	}
+	if len(small) < len(maps) {
+		s.large.add(pid)
+	}
+	linker, err := s.libs.scan(small)
 	if err != nil {
 		s.libs.problem(fmt.Sprintf("process %d", pid), err)
 	}
 	if err := s.memory.expect(pid, maps); err != nil {
 		s.libs.problem(fmt.Sprintf("process %d", pid), err)
-	}
-	for _, t := range targets {
-		select {
-		case s.fresh <- t:
-		default: // Targets still lists it
-		}
 	}
 	if !linker {
 		return
@@ -66,6 +80,23 @@ func (s *Session) scan(ctx context.Context, pid uint32) {
 			}
 		})
 	}
+}
+
+// scanLarge looks at what scan has left out. Then memory may expect something of the
+// process, which is not for this goroutine to ask.
+func (s *Session) scanLarge(ctx context.Context, pid uint32) {
+	for _, m := range s.libs.proc.mappings(pid) {
+		if ctx.Err() != nil {
+			return
+		}
+		if !s.libs.large(m) {
+			continue
+		}
+		if _, _, err := s.libs.look(m); err != nil {
+			s.libs.problem(fmt.Sprintf("process %d", pid), err)
+		}
+	}
+	s.scans.add(pid)
 }
 
 // reap deletes the entries of processes that were dead a round ago too: by then

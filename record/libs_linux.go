@@ -25,26 +25,35 @@ const (
 	maxProblems = 1000
 )
 
-// libs finds TLS libraries and puts probes on each file once. One goroutine at a
-// time looks; list may be called from any.
+// largeFile is from what size on others do not wait for a file to be looked at: that
+// takes 1 to 2 ms for each MiB.
+const largeFile = 32 << 20
+
+// libs finds TLS libraries and puts probes on each file once. Any goroutine may look,
+// and many at once: two that meet the same file at its first sight both read it, and
+// the one that is done first probes it.
 type libs struct {
 	proc procFS
 	k    *kernel // nil: only look, attach nothing
 
-	offsets []Offsets // what the user knows of files
+	offsets []Offsets         // what the user knows of files
+	reading func(path string) // told before a file is read; tests wait in it
 
-	mu       sync.Mutex
+	probing sync.Mutex // held while a file that was read is looked up and gets its probes; before mu
+	probed  int        // targets that carry probes
+
+	mu       sync.Mutex        // never held while anything waits
 	files    map[string][]int  // targets of mapped files, by mapped.file
 	paths    map[string][]int  // and of files that were opened, by device, inode and time of change
 	writes   map[string][]site // of files with a TLS library in them, by identity: where memory looks
 	seen     map[fileKey][]int // and of those with a TLS library in them
 	targets  []Target
-	probed   int // targets that carry probes
+	handed   int // targets that fresh has returned
 	problems int // targets that carry none
 }
 
 func newLibs(proc procFS, k *kernel, offsets []Offsets) *libs {
-	return &libs{proc: proc, k: k, offsets: offsets, files: map[string][]int{}, paths: map[string][]int{}, seen: map[fileKey][]int{}, writes: map[string][]site{}}
+	return &libs{proc: proc, k: k, offsets: offsets, reading: func(string) {}, files: map[string][]int{}, paths: map[string][]int{}, seen: map[fileKey][]int{}, writes: map[string][]site{}}
 }
 
 // attachInstalled probes what is installed, and watches the dynamic linkers for what
@@ -62,23 +71,29 @@ func (l *libs) attachInstalled() error {
 	return nil
 }
 
-// scan probes what a process has mapped. It returns the targets that are new, and
-// whether a dynamic linker was new too.
-func (l *libs) scan(maps []mapped) (fresh []Target, linker bool, err error) {
-	before := len(l.list())
+// scan probes what a process has mapped, and says whether a dynamic linker was new.
+func (l *libs) scan(maps []mapped) (linker bool, err error) {
 	for _, m := range maps {
-		isNew := false
-		if _, isNew, err = l.look(m); err != nil {
-			break
+		_, isNew, err := l.look(m)
+		if err != nil {
+			return linker, err
 		}
 		linker = linker || isNew
 	}
-	for _, t := range l.list()[before:] {
-		if t.Problem == "" {
-			fresh = append(fresh, t)
-		}
+	return linker, nil
+}
+
+// large reports whether it will take long to look at a mapped file: not if it was
+// looked at, or if its name says what it is.
+func (l *libs) large(m mapped) bool {
+	l.mu.Lock()
+	_, known := l.files[m.file]
+	l.mu.Unlock()
+	if base := m.base(); known || isLinker(base) || named(base) != nil {
+		return false
 	}
-	return fresh, linker, err
+	st, err := os.Stat(m.open)
+	return err == nil && st.Size() >= largeFile
 }
 
 // look returns the targets in a mapped file, by index. linker says that it is a
@@ -207,6 +222,7 @@ func (l *libs) add(path, open string, rows []*library) (of []int, err error) {
 }
 
 func (l *libs) resolve(path, open string, rows []*library) (of []int, err error) {
+	l.reading(path)
 	m, err := openImage(open)
 	if err != nil {
 		if rows != nil && !os.IsNotExist(err) { // the process may be gone
@@ -224,13 +240,20 @@ func (l *libs) resolve(path, open string, rows []*library) (of []int, err error)
 		found = contents(m, rows)
 	}
 	found = l.k.asked(found)
-	key := keyOf(m, st)
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if id, ok := identity(open); ok && len(found) > 0 {
-		l.writes[id] = writeSites(m)
+	if len(found) == 0 {
+		return nil, nil
 	}
-	if of, known := l.met(key); known || len(found) == 0 {
+	key, writes := keyOf(m, st), writeSites(m)
+	id, ok := identity(open)
+	l.probing.Lock()
+	defer l.probing.Unlock()
+	l.mu.Lock()
+	if ok {
+		l.writes[id] = writes
+	}
+	of, known := l.met(key)
+	l.mu.Unlock()
+	if known {
 		return of, nil
 	}
 	for _, c := range found {
@@ -238,16 +261,27 @@ func (l *libs) resolve(path, open string, rows []*library) (of []int, err error)
 		if err := l.probe(m, c, &t); err != nil {
 			return of, fmt.Errorf("probe %s: %w", path, err)
 		}
-		if t.Problem != "" {
-			if l.problems++; l.problems > maxProblems {
-				continue
-			}
+		if at, ok := l.note(t); ok {
+			of = append(of, at)
 		}
-		of = append(of, len(l.targets))
-		l.targets = append(l.targets, t)
 	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.seen[key] = of
 	return of, nil
+}
+
+// note puts a target on the list, unless there are too many without probes.
+func (l *libs) note(t Target) (at int, ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if t.Problem != "" {
+		if l.problems++; l.problems > maxProblems {
+			return 0, false
+		}
+	}
+	l.targets = append(l.targets, t)
+	return len(l.targets) - 1, true
 }
 
 // probe puts probes on the functions of one library in m, or says in t why not.
@@ -317,17 +351,20 @@ func identity(path string) (id string, ok bool) {
 	return fmt.Sprintf("%d:%d:%d.%d", sys.Dev, sys.Ino, sys.Ctim.Sec, sys.Ctim.Nsec), true
 }
 
-func (l *libs) problem(path string, err error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.problems++; l.problems <= maxProblems {
-		l.targets = append(l.targets, Target{Path: path, Problem: err.Error()})
-	}
-}
+func (l *libs) problem(path string, err error) { l.note(Target{Path: path, Problem: err.Error()}) }
 
 // list returns the targets found so far.
 func (l *libs) list() []Target {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return append([]Target(nil), l.targets...)
+}
+
+// fresh returns the targets that it has not returned before.
+func (l *libs) fresh() []Target {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	t := append([]Target(nil), l.targets[l.handed:]...)
+	l.handed = len(l.targets)
+	return t
 }

@@ -79,10 +79,8 @@ func (s *Session) begin() error {
 	if err := s.t.emit(format.TypeSession, &bpf.SpliffEvHdr{Time: s.info.Mono}, nil, s.info.AppendTo(nil)); err != nil {
 		return err
 	}
-	for _, t := range s.Targets() {
-		if err := s.probed(t); err != nil {
-			return err
-		}
+	if err := s.tellProbes(); err != nil {
+		return err
 	}
 	return s.introduce()
 }
@@ -107,6 +105,16 @@ func (s *Session) introduce() error {
 	return nil
 }
 
+// tellProbes tells of the libraries that were found since it was last called.
+func (s *Session) tellProbes() error {
+	for _, t := range s.libs.fresh() {
+		if err := s.probed(t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (s *Session) probed(t Target) error {
 	if t.Problem != "" {
 		return nil
@@ -124,16 +132,8 @@ func (s *Session) now() *bpf.SpliffEvHdr {
 
 // round is one turn of the loop: everything that waits, then what time asks for.
 func (s *Session) round(ctx context.Context, sink Sink, last bool) error {
-	for {
-		select {
-		case t := <-s.fresh:
-			if err := s.probed(t); err != nil {
-				return err
-			}
-			continue
-		default:
-		}
-		break
+	if err := s.tellProbes(); err != nil {
+		return err
 	}
 	rest := func() { s.rest(sink, last) }
 	rest()

@@ -1,6 +1,9 @@
 package record
 
-import "sync"
+import (
+	"context"
+	"sync"
+)
 
 // maxScans bounds the processes that wait to be looked at.
 const maxScans = 1024
@@ -32,6 +35,19 @@ func (q *scanQueue) add(pid uint32) {
 		q.queued[pid] = true
 	default:
 		q.behind = true
+	}
+}
+
+// serve hands a process that was taken from the queue to look, and then those that did
+// not fit, if it is their turn.
+func (q *scanQueue) serve(ctx context.Context, pid uint32, proc procFS, look func(context.Context, uint32)) {
+	q.taken(pid)
+	look(ctx, pid)
+	for _, pid := range q.missed(proc) {
+		if ctx.Err() != nil {
+			return
+		}
+		look(ctx, pid)
 	}
 }
 

@@ -53,11 +53,11 @@ type Session struct {
 	libs     *libs
 	t        *translator
 	child    *child
-	scans    *scanQueue
-	loads    bool // the last drain met a process that mapped something
+	scans    *scanQueue // processes to look at
+	large    *scanQueue // processes whose large files wait to be looked at
+	loads    bool       // the last drain met a process that mapped something
 	memory   *memory
 	unlinked chan uint32 // processes with sessions that use no socket
-	fresh    chan Target // libraries probed since Run began
 	clockAt  time.Time
 	looked   time.Time        // when the processes were last looked for
 	told     bpf.SpliffCounts // losses already in the session
@@ -79,7 +79,7 @@ func Open(ctx context.Context, o Options) (*Session, error) {
 	if ns, err := os.Readlink("/proc/self/ns/pid"); err == nil && ns != initialPIDNamespace {
 		return nil, fmt.Errorf("%w: this is a container's pid namespace, where process numbers mean others than the kernel's: run on the host", ErrNotSupported)
 	}
-	s := &Session{o: o, scans: newScanQueue(), unlinked: make(chan uint32, 1024), fresh: make(chan Target, maxLibraries)}
+	s := &Session{o: o, scans: newScanQueue(), large: newScanQueue(), unlinked: make(chan uint32, 1024)}
 	if err := s.open(); err != nil {
 		s.Close()
 		return nil, err
@@ -138,7 +138,7 @@ func (s *Session) open() (err error) {
 	s.memory = newMemory(s.libs)
 	for _, pid := range proc.pids() {
 		maps := proc.mappings(pid)
-		if _, _, err := s.libs.scan(maps); err != nil {
+		if _, err := s.libs.scan(maps); err != nil {
 			return err
 		}
 		if err := s.memory.expect(pid, maps); err != nil {
