@@ -186,6 +186,8 @@ func TestVerdict(t *testing.T) {
 		{"no process", fmt.Errorf("pid 9: %w", record.ErrNoProcess), exitRuntime, "pid 9: no such process (see what runs with: ps -e)"},
 		{"no library", record.ErrNoLibrary, exitRuntime, "no TLS library found (start a program that uses TLS first, or install libssl3)"},
 		{"missing", path(fs.ErrNotExist), exitRuntime, "open x.spl: file does not exist (check the path; - means standard input or output)"},
+		{"missing, of a flag", fmt.Errorf("read: %w", flagFileError{"--offsets", path(fs.ErrNotExist)}), exitRuntime, "read: --offsets: open x.spl: file does not exist (check the path)"},
+		{"forbidden, of a flag", flagFileError{"--offsets", path(fs.ErrPermission)}, exitRuntime, "--offsets: open x.spl: permission denied"},
 		{"in the way", path(fs.ErrExist), exitRuntime, "open x.spl: file already exists (choose another name or use --force)"},
 		{"forbidden", path(fs.ErrPermission), exitRuntime, "open x.spl: permission denied (session files belong to the user who recorded them: use sudo or change the owner)"},
 		{"no session", fmt.Errorf("open a: %w: text", format.ErrNotSession), exitRuntime, "open a: not a spliff session: text (make one with: spliff record -o FILE.spl)"},

@@ -51,6 +51,16 @@ func (x exitError) Error() string {
 
 func (x exitError) Unwrap() error { return x.err }
 
+// flagFileError is the fault of a file that a flag names. It is no session, and -
+// is no name for it.
+type flagFileError struct {
+	flag string
+	err  error
+}
+
+func (f flagFileError) Error() string { return f.flag + ": " + f.err.Error() }
+func (f flagFileError) Unwrap() error { return f.err }
+
 // verdict maps the error of a command to its exit code and to the line that
 // tells the user, "" for none.
 func verdict(err error) (code int, line string) {
@@ -108,7 +118,13 @@ func parts(err error) []string {
 
 // advice says what the user can do about err, "" if there is nothing to add.
 func advice(err error) string {
+	var named flagFileError
 	switch {
+	case errors.As(err, &named):
+		if errors.Is(err, fs.ErrNotExist) {
+			return "check the path"
+		}
+		return ""
 	case errors.Is(err, record.ErrPermission), errors.Is(err, record.ErrNotSupported):
 		return "" // package record says which right or feature is missing
 	case errors.Is(err, record.ErrNoProcess):

@@ -45,7 +45,7 @@ func (f *offsetsFlag) read() ([]record.Offsets, error) {
 	for _, name := range f.files {
 		file, err := os.Open(name)
 		if err != nil {
-			return nil, err
+			return nil, flagFileError{"--offsets", err}
 		}
 		more, err := record.ParseOffsets(file)
 		file.Close()

@@ -52,7 +52,7 @@ func (f *recipientFlags) keys() ([]sealed.Recipient, error) {
 	for _, name := range f.recipients {
 		file, err := os.Open(name)
 		if err != nil {
-			return nil, err
+			return nil, flagFileError{"--recipients-file", err}
 		}
 		more, err := sealed.ParseRecipients(file)
 		file.Close()

@@ -53,7 +53,7 @@ func (f *inputFlags) keys() ([]sealed.Identity, error) {
 		}
 		file, err := os.ReadFile(name)
 		if err != nil {
-			return nil, err
+			return nil, flagFileError{"--identity", err}
 		}
 		more, err := sealed.ParseIdentities(file)
 		if err != nil {
