@@ -37,6 +37,7 @@ type describer struct {
 	ids, named []uint32    // with some twice
 	lately     [256]uint32 // conns met, by their low bits
 	sets       []byte
+	kept       []byte // see keep
 }
 
 // describe fills in the fields of h that tell what is in raw; firstSeq is set. The
@@ -71,6 +72,19 @@ func (d *describer) end(h *chunkHeader) {
 	n := len(d.sets)
 	d.sets = d.pids.appendTo(d.sets, maxPIDSet)
 	h.connSet, h.pidSet = d.sets[:n:n], d.sets[n:]
+}
+
+// keep copies what d.about has of the chunk, whose buffer is used for something else.
+func (d *describer) keep() {
+	d.kept = d.kept[:0]
+	for i := range d.told {
+		d.kept = append(d.kept, d.told[i].Payload...)
+	}
+	rest := d.kept
+	for i := range d.told {
+		n := len(d.told[i].Payload)
+		d.told[i].Payload, rest = rest[:n:n], rest[n:]
+	}
 }
 
 // walk looks at each event of a chunk, and returns how many there were and the

@@ -49,9 +49,9 @@ const (
 
 // checksum is CRC-32C: the one that processors compute in hardware, so that
 // proving a chunk intact costs nothing next to decompressing it.
-func checksum(b []byte) uint32 {
-	return crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli))
-}
+func checksum(b []byte) uint32 { return crc32.Checksum(b, castagnoli) }
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // envelope is one of our skippable frames, its checksum proven.
 type envelope struct {

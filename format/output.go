@@ -2,15 +2,8 @@ package format
 
 import (
 	"fmt"
-	"io"
 	"sync/atomic"
-
-	"github.com/klauspost/compress/zstd"
 )
-
-// encodeWindow is the zstd window of what we write: larger ones gain 0.5 % and
-// cost every reader the memory.
-const encodeWindow = 4 << 20
 
 // spareChunks is how many chunks there are beyond one per worker: one that is
 // being filled, one that is being written.
@@ -18,12 +11,16 @@ const spareChunks = 2
 
 // chunk is a buffer of events on its way to the file.
 type chunk struct {
-	raw   []byte
-	out   []byte // chunk header and zstd frame
+	raw   []byte   // events; once packed, the memory of frame
+	frame [][]byte // the zstd frame, in pieces
+	bones []byte   // what is between the events in frame, if they are not compressed
 	head  chunkHeader
 	about describer
-	done  chan struct{} // holds one token when out is ready; unused without workers
+	done  chan struct{} // holds one token when frame is ready; unused without workers
 }
+
+// size is how many bytes a packed chunk has in the file, padding not counted.
+func (c *chunk) size() int { return c.head.frameLen() + int(c.head.compLen) }
 
 // output compresses chunks and writes them in the order they were submitted.
 // Buffers circulate: free → the Writer → todo and order → free. There are at most
@@ -32,7 +29,7 @@ type output struct {
 	bytes   int // capacity of a fresh chunk
 	workers int
 
-	encoders
+	packer // of who calls submit without workers; each worker has its own
 
 	free        chan *chunk
 	todo, order chan *chunk
@@ -43,27 +40,6 @@ type output struct {
 	noSeek  bool           // found out late: the section is not the only one of its file
 	err     atomic.Pointer[error]
 	written atomic.Int64
-}
-
-// encoders compress. They may be used from several goroutines at once, and by
-// several writers: what they hold is worth more than a short section.
-//
-// Frames below 256 bytes carry their size only as a single segment, frames above
-// the window must not be one.
-type encoders struct{ narrow, wide *zstd.Encoder }
-
-func newEncoders(o WriterOptions) (e encoders, err error) {
-	encoder := func(single bool) (*zstd.Encoder, error) {
-		return zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.EncoderLevelFromZstd(max(o.Level, 1))), zstd.WithEncoderCRC(true),
-			zstd.WithEncoderConcurrency(max(o.Workers, 1)), zstd.WithWindowSize(encodeWindow), zstd.WithSingleSegment(single))
-	}
-	if e.narrow, err = encoder(true); err == nil {
-		e.wide, err = encoder(false)
-	}
-	if err != nil {
-		return e, fmt.Errorf("make compressor: %w", err)
-	}
-	return e, nil
 }
 
 func newOutput(o WriterOptions, target int, sect *sectionWriter) (*output, error) {
@@ -80,7 +56,7 @@ func newOutput(o WriterOptions, target int, sect *sectionWriter) (*output, error
 		n = max(n, o.QueueBytes/target)
 	}
 	out := &output{
-		bytes: target + 64<<10, workers: workers, encoders: enc,
+		bytes: target + 64<<10, workers: workers, packer: packer{encoders: enc},
 		free: make(chan *chunk, n), todo: make(chan *chunk, n), order: make(chan *chunk, n),
 		finished: make(chan struct{}), limit: n, sect: sect,
 	}
@@ -97,8 +73,9 @@ func (o *output) start() {
 	for range o.workers {
 		// EncodeAll may be called from several goroutines at once.
 		go func() {
+			p := packer{encoders: o.encoders}
 			for c := range o.todo {
-				o.compress(c)
+				p.pack(c)
 				c.done <- struct{}{}
 			}
 		}()
@@ -132,7 +109,7 @@ func (o *output) take(wait bool) *chunk {
 // submit hands a full chunk on.
 func (o *output) submit(c *chunk) {
 	if o.workers == 0 {
-		o.compress(c)
+		o.pack(c)
 		o.write(c)
 		return
 	}
@@ -168,22 +145,6 @@ func (o *output) fail(err error) {
 	}
 }
 
-// compress makes the zstd frame of c and all of its header that does not depend
-// on its place in the file.
-func (o *output) compress(c *chunk) {
-	// The Writer made these events: they can be read.
-	_ = c.about.describe(&c.head, c.raw)
-	enc := o.narrow
-	if len(c.raw) > encodeWindow {
-		enc = o.wide
-	}
-	head := c.head.frameLen()
-	c.out = enc.EncodeAll(c.raw, extend(c.out[:0], head))
-	frame := c.out[head:]
-	c.head.compLen, c.head.rawLen = uint32(len(frame)), uint32(len(c.raw))
-	c.head.frameCRC = checksum(frame)
-}
-
 // write writes c and recycles it.
 func (o *output) write(c *chunk) {
 	// After a failed write the file ends torn. A chunk behind that could be found
@@ -197,17 +158,8 @@ func (o *output) write(c *chunk) {
 // recycle empties c. One huge event must not keep its buffer for ever.
 func (o *output) recycle(c *chunk) {
 	if cap(c.raw) > 2*o.bytes {
-		c.raw, c.out = nil, nil
+		c.raw = nil
 	}
-	c.raw, c.out, c.head = c.raw[:0], c.out[:0], chunkHeader{}
+	c.raw, c.frame, c.head = c.raw[:0], c.frame[:0], chunkHeader{}
 	o.free <- c
-}
-
-// writeAll is one call of Write, a short one an error.
-func writeAll(w io.Writer, b []byte) error {
-	n, err := w.Write(b)
-	if err == nil && n < len(b) {
-		err = io.ErrShortWrite
-	}
-	return err
 }

@@ -26,6 +26,12 @@ type sectionWriter struct {
 
 	block int64 // see WriterOptions.Block
 
+	// Buffers for the chunk being written: its header, its padding, its pieces, and
+	// them together for a w that takes no pieces.
+	chunkHead, padding []byte
+	pieces             [][]byte
+	joined             []byte
+
 	section uint32 // crc of the file header
 	size    int64  // bytes of the section so far
 	no      uint32 // of the next chunk
@@ -49,19 +55,50 @@ func (s *sectionWriter) begin() error {
 	return s.write(b)
 }
 
-// write writes b in one call.
-func (s *sectionWriter) write(b []byte) error {
-	if err := writeAll(s.w, b); err != nil {
+// PieceWriter is a writer that takes a chunk or footer in pieces and passes it on in
+// one go, as writev(2) does. What it has to say of counts and errors is as of
+// [io.Writer]. It may change pieces, but not what they hold.
+type PieceWriter interface {
+	WritePieces(pieces [][]byte) (int64, error)
+}
+
+// write writes pieces in one call.
+func (s *sectionWriter) write(pieces ...[]byte) error {
+	whole := int64(0)
+	for _, p := range pieces {
+		whole += int64(len(p))
+	}
+	n, err := s.pass(pieces)
+	if err == nil && n < whole {
+		err = io.ErrShortWrite
+	}
+	if err != nil {
 		return err
 	}
-	s.size += int64(len(b))
-	s.out.written.Add(int64(len(b)))
+	s.size += whole
+	s.out.written.Add(whole)
 	return nil
+}
+
+func (s *sectionWriter) pass(pieces [][]byte) (int64, error) {
+	if w, ok := s.w.(PieceWriter); ok {
+		return w.WritePieces(pieces)
+	}
+	b := pieces[0]
+	if len(pieces) > 1 {
+		b = s.joined[:0]
+		for _, p := range pieces {
+			b = append(b, p...)
+		}
+		s.joined = b
+	}
+	n, err := s.w.Write(b)
+	return int64(n), err
 }
 
 // chunk writes a chunk, in the next file if this one is full.
 func (s *sectionWriter) chunk(c *chunk) error {
-	if s.files != nil && s.no > 0 && s.files.Full(s.size+int64(len(c.out)+len(s.index.entries)+footerRoom)+s.block) {
+	if s.files != nil && s.no > 0 && s.files.Full(s.size+int64(c.size()+len(s.index.entries)+footerRoom)+s.block) {
 		if err := s.rotate(c.head.firstSeq); err != nil {
 			return err
 		}
@@ -73,41 +110,48 @@ func (s *sectionWriter) chunk(c *chunk) error {
 func (s *sectionWriter) put(c *chunk) error {
 	h := &c.head
 	h.no, h.prevSpan, h.section = s.no, s.span, s.section
-	n := h.frameLen()
-	h.put(c.out[:n])
-	offset, whole := s.size, len(c.out)
-	c.out = s.pad(c.out)
-	if err := s.write(c.out); err != nil {
+	n, whole := h.frameLen(), c.size()
+	s.chunkHead = extend(s.chunkHead[:0], n)
+	h.put(s.chunkHead)
+	s.pad(whole)
+	offset := s.size
+	s.pieces = append(append(s.pieces[:0], s.chunkHead), c.frame...)
+	if len(s.padding) > 0 {
+		s.pieces = append(s.pieces, s.padding)
+	}
+	if err := s.write(s.pieces...); err != nil {
 		return err
 	}
 	s.no++
-	s.span = uint32(len(c.out))
+	s.span = uint32(s.size - offset)
 	s.index.frame(n, 0)
-	s.index.frame(whole-n, len(c.raw))
-	for rest := c.out[whole:]; len(rest) > 0; rest = rest[frameLen(rest):] {
+	s.index.frame(whole-n, int(h.rawLen))
+	for rest := s.padding; len(rest) > 0; rest = rest[frameLen(rest):] {
 		s.index.frame(int(frameLen(rest)), 0)
 	}
 	s.index.chunk(h, offset)
-	s.sum.chunk(h, len(c.raw), &c.about.about)
+	s.sum.chunk(h, int(h.rawLen), &c.about.about)
 	return nil
 }
 
-// pad appends to a chunk that is written next what pushes it out of the block of
-// a cipher: skippable frames up to the end of the block, and one beyond, because a
-// block is only written when it is known not to be the last.
-func (s *sectionWriter) pad(chunk []byte) []byte {
+// pad makes the padding behind a chunk of n bytes, which pushes it out of the block
+// of a cipher: skippable frames up to the end of the block, and one beyond, because
+// a block is only written when it is known not to be the last.
+func (s *sectionWriter) pad(n int) {
+	s.padding = s.padding[:0]
 	if s.block <= 0 {
-		return chunk
+		return
 	}
-	left := s.block - (s.size+int64(len(chunk)))%s.block
+	left := s.block - (s.size+int64(n))%s.block
 	switch {
 	case left == s.block:
 	case left < skipHeadLen:
-		return appendPadding(chunk, int(left)+skipHeadLen)
+		s.padding = appendPadding(s.padding, int(left)+skipHeadLen)
+		return
 	default:
-		chunk = appendPadding(chunk, int(left))
+		s.padding = appendPadding(s.padding, int(left))
 	}
-	return appendPadding(chunk, skipHeadLen)
+	s.padding = appendPadding(s.padding, skipHeadLen)
 }
 
 // appendPadding appends a skippable frame of n bytes.
@@ -151,6 +195,7 @@ func (s *sectionWriter) rotate(seq uint64) error {
 // alone writes a chunk of one event.
 func (s *sectionWriter) alone(ev *Event) error {
 	c := &chunk{raw: appendEvent(nil, ev), head: chunkHeader{firstSeq: ev.Seq}}
-	s.out.compress(c)
+	p := packer{encoders: s.out.encoders}
+	p.pack(c)
 	return s.put(c)
 }

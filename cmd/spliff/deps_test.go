@@ -35,7 +35,7 @@ func importTable() []importRule {
 	return []importRule{
 		{
 			pkg: "format", own: nil,
-			other: []string{"github.com/klauspost/compress"},
+			other: []string{"github.com/klauspost/compress", "github.com/cespare/xxhash/v2"},
 			never: []string{"os", "os/exec", "net", "net/http", "log", "log/slog"},
 			why:   "a session is read from any io.Reader on any system: no paths, no HTTP, no kernel",
 		},

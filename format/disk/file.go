@@ -32,16 +32,56 @@ type member struct {
 	size int64
 }
 
-// Write passes b to the file. Layers may not look at the count, so that a short
-// write becomes an error here.
+// unit writes what lies in pieces, in one go unless a layer is between.
+func (c *file) unit(pieces [][]byte) (n int64, err error) {
+	if g, ok := c.f.(Gatherer); ok && c.layer == nil {
+		whole := int64(0)
+		for _, p := range pieces {
+			whole += int64(len(p))
+		}
+		n, err = g.WritePieces(pieces)
+		err = c.took(n, whole, err)
+	} else {
+		n, err = inTurn(c.w, pieces)
+	}
+	if err != nil {
+		return n, err
+	}
+	c.units++
+	c.plain += n
+	return n, nil
+}
+
+// Write passes b to the file.
 func (c *file) Write(b []byte) (int, error) {
 	n, err := c.f.Write(b)
-	c.size += int64(max(n, 0))
-	c.stored.Add(int64(max(n, 0)))
-	if err == nil && n < len(b) {
+	return n, c.took(int64(n), int64(len(b)), err)
+}
+
+// took counts n bytes of whole that the file took. Layers may not look at the count,
+// so that a short write becomes an error here.
+func (c *file) took(n, whole int64, err error) error {
+	c.size += max(n, 0)
+	c.stored.Add(max(n, 0))
+	if err == nil && n < whole {
 		err = fmt.Errorf("write %s: %w", c.path, io.ErrShortWrite)
 	}
-	return n, err
+	return err
+}
+
+// inTurn writes pieces one after the other.
+func inTurn(w io.Writer, pieces [][]byte) (n int64, err error) {
+	for _, p := range pieces {
+		m, err := w.Write(p)
+		n += int64(m)
+		if err == nil && m < len(p) {
+			err = io.ErrShortWrite
+		}
+		if err != nil {
+			return n, err
+		}
+	}
+	return n, nil
 }
 
 // newFile makes path, of a file to be called final. What it leaves after an error

@@ -33,3 +33,9 @@ type File interface {
 	Sync() error
 	Close() error
 }
+
+// Gatherer is a [File] that writes several pieces in one go. It may change pieces,
+// but not what they hold.
+type Gatherer interface {
+	WritePieces(pieces [][]byte) (int64, error)
+}

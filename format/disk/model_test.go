@@ -5,6 +5,7 @@ import (
 	"io"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -214,6 +215,12 @@ func (f *modelFile) Write(p []byte) (int, error) {
 		return n, &fs.PathError{Op: "write", Path: f.name, Err: ft.err}
 	}
 	return n, nil
+}
+
+// WritePieces implements [Gatherer]: one call, as it is of a real file.
+func (f *modelFile) WritePieces(pieces [][]byte) (int64, error) {
+	n, err := f.Write(slices.Concat(pieces...))
+	return int64(n), err
 }
 
 func (f *modelFile) Sync() error {

@@ -43,3 +43,40 @@ func ignoreUnsupported(err error) error {
 	}
 	return err
 }
+
+// maxPieces is IOV_MAX (include/uapi/linux/uio.h).
+const maxPieces = 1024
+
+// gather is writev, again where it took only some.
+func gather(f *os.File, pieces [][]byte) (n int64, err error) {
+	raw, err := f.SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	for err == nil {
+		for len(pieces) > 0 && len(pieces[0]) == 0 {
+			pieces = pieces[1:]
+		}
+		if len(pieces) == 0 {
+			return n, nil
+		}
+		var m int
+		var failed error
+		err = raw.Write(func(fd uintptr) bool {
+			m, failed = unix.Writev(int(fd), pieces[:min(len(pieces), maxPieces)])
+			return !errors.Is(failed, unix.EAGAIN)
+		})
+		n += int64(max(m, 0))
+		if err == nil && failed != nil && !errors.Is(failed, unix.EINTR) {
+			err = &fs.PathError{Op: "write", Path: f.Name(), Err: failed}
+		}
+		for m > 0 {
+			k := min(m, len(pieces[0]))
+			m -= k
+			if pieces[0] = pieces[0][k:]; len(pieces[0]) == 0 {
+				pieces = pieces[1:]
+			}
+		}
+	}
+	return n, err
+}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -112,6 +113,14 @@ func Stream(w io.Writer, o Options) (*Store, error) {
 // stream is a pipe as a [File].
 type stream struct{ io.Writer }
 
+// WritePieces implements [Gatherer]. Who reads a pipe is not to be woken by each piece.
+func (s stream) WritePieces(pieces [][]byte) (int64, error) {
+	if f, ok := s.Writer.(*os.File); ok {
+		return gather(f, pieces)
+	}
+	return inTurn(s, pieces)
+}
+
 func (stream) Sync() error  { return nil }
 func (stream) Close() error { return nil }
 
@@ -128,21 +137,22 @@ func (s *Store) begin(no int) error {
 // Write writes one unit to the current file and syncs as the policy says. It
 // returns the whole length without error only if all of that was done.
 func (s *Store) Write(unit []byte) (int, error) {
+	n, err := s.WritePieces([][]byte{unit})
+	return int(n), err
+}
+
+// WritePieces is [Store.Write] of a unit that lies in pieces.
+func (s *Store) WritePieces(unit [][]byte) (int64, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.usable(); err != nil {
 		return 0, err
 	}
-	n, err := s.cur.w.Write(unit)
-	if err == nil && n < len(unit) {
-		err = fmt.Errorf("write %s: %w", s.cur.path, io.ErrShortWrite)
-	}
+	n, err := s.cur.unit(unit)
 	if err != nil {
 		return n, s.fail(err)
 	}
-	s.cur.units++
-	s.cur.plain += int64(n)
-	s.written.Add(int64(n))
+	s.written.Add(n)
 	return n, s.policy()
 }
 

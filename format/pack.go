@@ -1,0 +1,130 @@
+package format
+
+import (
+	"fmt"
+	"hash/crc32"
+	"slices"
+
+	"github.com/cespare/xxhash/v2"
+	"github.com/klauspost/compress/zstd"
+)
+
+// encodeWindow is the zstd window of what we write: larger ones gain 0.5 % and
+// cost every reader the memory.
+const encodeWindow = 4 << 20
+
+// encoders compress. They may be used from several goroutines at once, and by
+// several writers: what they hold is worth more than a short section.
+//
+// Frames below 256 bytes carry their size only as a single segment, frames above
+// the window must not be one.
+type encoders struct{ narrow, wide *zstd.Encoder }
+
+func newEncoders(o WriterOptions) (e encoders, err error) {
+	encoder := func(single bool) (*zstd.Encoder, error) {
+		return zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.EncoderLevelFromZstd(max(o.Level, 1))), zstd.WithEncoderCRC(true),
+			zstd.WithEncoderConcurrency(max(o.Workers, 1)), zstd.WithWindowSize(encodeWindow), zstd.WithSingleSegment(single))
+	}
+	if e.narrow, err = encoder(true); err == nil {
+		e.wide, err = encoder(false)
+	}
+	if err != nil {
+		return e, fmt.Errorf("make compressor: %w", err)
+	}
+	return e, nil
+}
+
+// packer makes zstd frames of chunks. It belongs to one goroutine.
+type packer struct {
+	encoders
+	spare  []byte // changes places with a chunk's buffer when it is compressed
+	sample []byte
+	hash   xxhash.Digest
+}
+
+// pack replaces the events of c by their zstd frame, and makes all of its header
+// that does not depend on its place in the file.
+func (p *packer) pack(c *chunk) {
+	// The Writer made these events: they can be read.
+	_ = c.about.describe(&c.head, c.raw)
+	c.head.rawLen = uint32(len(c.raw))
+	if p.incompressible(c.raw) {
+		p.store(c)
+		return
+	}
+	c.about.keep()
+	enc := p.narrow
+	if len(c.raw) > encodeWindow {
+		enc = p.wide
+	}
+	p.spare, c.raw = c.raw, enc.EncodeAll(c.raw, p.spare[:0])
+	c.head.compLen, c.head.frameCRC = uint32(len(c.raw)), checksum(c.raw)
+	c.frame = append(c.frame[:0], c.raw)
+}
+
+// What is looked at of a chunk before it is compressed: so many bytes at so many
+// places, a sixteenth of a usual chunk. Smaller chunks are always compressed.
+const (
+	samplePiece  = 4 << 10
+	samplePieces = 16
+	sampleFrom   = 4 * samplePieces * samplePiece
+)
+
+// incompressible reports whether a compressor would take less than a fortieth off:
+// downloads of what is compressed already, mostly. It would look at every byte, and
+// copy it, for nothing.
+func (p *packer) incompressible(raw []byte) bool {
+	if len(raw) < sampleFrom {
+		return false
+	}
+	n := 0
+	for i := range samplePieces {
+		// One by one: the compressor takes longer steps the longer it has found nothing.
+		p.sample = p.narrow.EncodeAll(raw[i*(len(raw)/samplePieces):][:samplePiece], p.sample[:0])
+		n += len(p.sample)
+	}
+	const all = samplePieces * samplePiece
+	return n > all-all/40
+}
+
+// maxBlock is the most bytes of a block in a zstd frame (RFC 8878 §3.1.1.2.4).
+const maxBlock = 128 << 10
+
+// store makes the frame of blocks that are not compressed (RFC 8878 §3.1.1). Its
+// pieces lie where the events are. Block by block the frame's two checksums are made,
+// so that the second finds the bytes in the processor's cache.
+func (p *packer) store(c *chunk) {
+	const (
+		descriptor = 2<<6 | 1<<2 // a content size of four bytes, a checksum
+		window     = 7 << 3      // 128 KiB
+	)
+	blocks := (len(c.raw) + maxBlock - 1) / maxBlock
+	// Not to move: the pieces point into it.
+	c.bones = slices.Grow(c.bones[:0], 10+3*blocks+4)
+	c.frame = c.frame[:0]
+	c.head.compLen, c.head.frameCRC = 0, 0
+	p.hash.Reset()
+	add := func(piece []byte) {
+		c.frame = append(c.frame, piece)
+		c.head.compLen += uint32(len(piece))
+		c.head.frameCRC = crc32.Update(c.head.frameCRC, castagnoli, piece)
+	}
+	bone := func(made []byte) {
+		add(made[len(c.bones):])
+		c.bones = made
+	}
+	bone(le.AppendUint32(append(le.AppendUint32(c.bones, magicZstd), descriptor, window), c.head.rawLen))
+	for rest := c.raw; len(rest) > 0; {
+		n := min(len(rest), maxBlock)
+		last := 0
+		if n == len(rest) {
+			last = 1
+		}
+		head := n<<3 | last // block type 0: raw
+		bone(append(c.bones, byte(head), byte(head>>8), byte(head>>16)))
+		add(rest[:n])
+		_, _ = p.hash.Write(rest[:n]) // never fails
+		rest = rest[n:]
+	}
+	bone(le.AppendUint32(c.bones, uint32(p.hash.Sum64())))
+}
