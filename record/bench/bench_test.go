@@ -21,6 +21,22 @@ func TestWordCounter(t *testing.T) {
 	}
 }
 
+// TestBalance: a figure that is not there is an error, not a zero.
+func TestBalance(t *testing.T) {
+	written, lost, err := balance([]byte(`{"sections":[{"summary":{"written":7,"lost":{"bytes":3}}}]}`))
+	if written != 7 || lost != 3 || err != nil {
+		t.Errorf("%d written, %d lost, %v", written, lost, err)
+	}
+	if _, lost, err = balance([]byte(`{"sections":[{"summary":{"written":7}}]}`)); lost != 0 || err != nil {
+		t.Errorf("nothing lost: %d, %v", lost, err)
+	}
+	for _, bad := range []string{``, `{"sections":[]}`, `{"sections":[{}]}`, `{"lost":{"bytes":3}}`, `{"sections":[{"summary":{"written":7,"lost":{}}}]}`} {
+		if _, _, err := balance([]byte(bad)); err == nil {
+			t.Errorf("%q is taken", bad)
+		}
+	}
+}
+
 func TestResident(t *testing.T) {
 	if got := residentMiB(os.Getpid()); got < 1 || got > 4096 {
 		t.Errorf("our own resident memory is %.1f MiB", got)

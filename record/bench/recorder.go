@@ -135,21 +135,42 @@ func (r *recorder) stop(l *load) (seen, error) {
 		return unseen, err
 	}
 	got.file = fi.Size()
-	var info struct {
-		Lost struct {
-			Bytes int64 `json:"bytes"`
-		} `json:"lost"`
-	}
 	out, err := exec.Command(r.spliff, "info", "--json", r.file).Output()
 	if err != nil {
 		return unseen, fmt.Errorf("spliff info: %w", err)
 	}
-	if err := json.Unmarshal(out, &info); err != nil {
+	if got.bytes, got.lost, err = balance(out); err != nil {
 		return unseen, fmt.Errorf("spliff info: %w", err)
 	}
-	got.lost = info.Lost.Bytes
 	got.exchanges, err = r.exchanges(l)
 	return got, err
+}
+
+// balance reads what "spliff info --json" says of how many bytes the server wrote were
+// recorded, and how many of all were lost.
+func balance(info []byte) (written, lost int64, err error) {
+	var v struct {
+		Sections []struct {
+			Summary *struct {
+				Written *int64
+				Lost    *struct{ Bytes *int64 }
+			}
+		}
+	}
+	if err := json.Unmarshal(info, &v); err != nil {
+		return 0, 0, err
+	}
+	if len(v.Sections) != 1 || v.Sections[0].Summary == nil || v.Sections[0].Summary.Written == nil {
+		return 0, 0, fmt.Errorf("no summary in %.200q", info)
+	}
+	s := v.Sections[0].Summary
+	if s.Lost != nil {
+		if s.Lost.Bytes == nil {
+			return 0, 0, fmt.Errorf("losses without bytes in %.200q", info)
+		}
+		lost = *s.Lost.Bytes
+	}
+	return *s.Written, lost, nil
 }
 
 func (r *recorder) interrupt() error {

@@ -27,13 +27,14 @@ type watching interface {
 // seen is what a watcher has to show, -1 where it cannot tell.
 type seen struct {
 	exchanges int
+	bytes     int64   // that the server wrote
 	lost      int64   // bytes
 	cpu       float64 // seconds of the watcher itself
 	rss       float64 // MiB, the ring of spliff not included
 	file      int64   // bytes
 }
 
-var unseen = seen{exchanges: -1, lost: -1, cpu: -1, rss: -1, file: -1}
+var unseen = seen{exchanges: -1, bytes: -1, lost: -1, cpu: -1, rss: -1, file: -1}
 
 // cell is what one watcher did under one load, one value a round.
 type cell struct {
@@ -81,8 +82,17 @@ func (s *suite) measure(ctx context.Context, only *regexp.Regexp) error {
 		if len(row) == 1 {
 			continue
 		}
-		if _, err := l.run(ctx, s.srv); err != nil { // warm-up
-			return err
+		// Each once before it counts: memory that a virtual machine was never given yet
+		// costs more than all that is measured here.
+		for _, c := range row {
+			if c.watcher.peer {
+				continue
+			}
+			warm := &cell{load: l, watcher: c.watcher}
+			fmt.Fprintf(os.Stderr, "\r\033[Kwarming up: %s, %s", l.name, c.watcher.name)
+			if err := s.once(ctx, warm, nil); err != nil {
+				return fmt.Errorf("%s, %s: %w", l.name, c.watcher.name, err)
+			}
 		}
 		for n := range s.o.rounds {
 			for _, c := range row {
@@ -104,7 +114,7 @@ func (s *suite) measure(ctx context.Context, only *regexp.Regexp) error {
 	return nil
 }
 
-// once measures c for one round. What prevents a tool from running at all is no
+// once measures c for one round and compares it with plain, if that is given. What prevents a tool from running at all is no
 // error of ours: its row says so.
 func (s *suite) once(ctx context.Context, c, plain *cell) error {
 	var w watching
@@ -132,8 +142,10 @@ func (s *suite) once(ctx context.Context, c, plain *cell) error {
 	}
 	n := len(c.rate)
 	c.rate, c.server = append(c.rate, rate), append(c.server, after-before)
-	c.ratio = append(c.ratio, rate/plain.rate[n])
-	c.traced = append(c.traced, (after-before)/plain.server[n])
+	if plain != nil {
+		c.ratio = append(c.ratio, rate/plain.rate[n])
+		c.traced = append(c.traced, (after-before)/plain.server[n])
+	}
 	got := unseen
 	if w != nil {
 		if got, err = w.stop(c.load); err != nil {

@@ -5,6 +5,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"runtime"
 	"strings"
@@ -92,6 +93,11 @@ func (s *suite) goals(b *strings.Builder, c *cell) {
 	want := c.load.units
 	if c.load.bulk > 0 {
 		want = 1
+		accounted := int64(math.MaxInt64)
+		for _, s := range c.seen {
+			accounted = min(accounted, s.bytes+s.lost)
+		}
+		goal("bytes recorded or counted as lost", "≥", float64(c.load.bulk), float64(accounted), "%.0f")
 	}
 	goal("exchanges", "≥", float64(want), float64(exchanges), "%.0f")
 	goal("RSS, MiB", "≤", 128, c.of(func(s seen) float64 { return s.rss }), "%.0f")
