@@ -28,13 +28,13 @@ type SessionInfo struct {
 
 // InfoOptions say how a session file is described.
 type InfoOptions struct {
-	Verbose bool // every process, probe site and damaged place
+	Verbose bool // every process, probe site, unwatched library and damaged place
 	Color   bool
 	ASCII   bool
 }
 
 const (
-	// infoNames is how many processes are named without Verbose.
+	// infoNames is how many processes, and unwatched libraries, are named without Verbose.
 	infoNames = 8
 	// infoDamage is how many damaged places are.
 	infoDamage = 20
@@ -188,6 +188,7 @@ func (d *info) section(s, before *format.Section) {
 	d.times(s)
 	d.contents(s.Summary, s)
 	d.libraries(s.Summary)
+	d.unwatched(s.Summary)
 	d.lost(s.Summary)
 }
 

@@ -19,9 +19,10 @@ func twoSections() *SessionInfo {
 		Drops: []format.DropSum{{Cause: format.DropRingFull, Drops: 2, Events: 10, Bytes: 4096}, {Cause: format.DropControl, Drops: 1, Events: 1},
 			{Cause: 99, Drops: 1, Bytes: 5}},
 		Lost: format.DropSum{Drops: 4, Events: 11, Bytes: 4101}, Written: 5 << 20, Read: 7 << 30, Procs: 3, Conns: 1,
-		Known:  []format.Proc{{PID: 812, PPID: 1, UID: 33, Comm: "curl", Exe: "/bin/curl", Args: []string{"curl", "a\nb"}, Cgroup: "/user"}},
-		Probes: []format.Probe{{ID: 1, Library: "openssl", Path: "/lib/libssl.so.3", BuildID: "ab12", Sites: []string{"SSL_read+0: sym", "SSL_write+0: sym"}}},
-		First:  format.Clock{Wall: 1000, Mono: 500}, Last: format.Clock{Wall: 10_000_900, Mono: 10_000_500},
+		Known:     []format.Proc{{PID: 812, PPID: 1, UID: 33, Comm: "curl", Exe: "/bin/curl", Args: []string{"curl", "a\nb"}, Cgroup: "/user"}},
+		Probes:    []format.Probe{{ID: 1, Library: "openssl", Path: "/lib/libssl.so.3", BuildID: "ab12", Sites: []string{"SSL_read+0: sym", "SSL_write+0: sym"}}},
+		Unwatched: []format.Unwatched{{Library: "rustls", Path: "/bin/a\nb", BuildID: "cd34", Reason: "seen, not supported"}, {Path: "/lib/libssl.so.1.1", Reason: "not a usable ELF file"}},
+		First:     format.Clock{Wall: 1000, Mono: 500}, Last: format.Clock{Wall: 10_000_900, Mono: 10_000_500},
 		Events: 1234573, RawBytes: 200 << 20, MinTime: 1_000_000_000, MaxTime: 61_000_000_000, Chunks: 200,
 	}
 	open := sum
@@ -56,6 +57,8 @@ const wantInfo = `a\x07.spl
     plaintext    5.0MiB written, 7.0GiB read, 1 connection
     processes    3: curl (812) and 2 more
     library      openssl  /lib/libssl.so.3  2 probes  build-id ab12
+    unwatched    rustls  /bin/a\x0ab: seen, not supported
+                 /lib/libssl.so.1.1: not a usable ELF file
     lost         11 events, 4,101 bytes in 4 places
                  kernel buffer full: 10 events, 4,096 bytes in 2 places
                  events without bytes: 1 event in 1 place
@@ -72,6 +75,8 @@ const wantInfo = `a\x07.spl
     plaintext    5.0MiB written, 7.0GiB read, 1 connection
     processes    3: curl (812) and 2 more
     library      openssl  /lib/libssl.so.3  2 probes  build-id ab12
+    unwatched    rustls  /bin/a\x0ab: seen, not supported
+                 /lib/libssl.so.1.1: not a usable ELF file
     lost         11 events, 4,101 bytes in 4 places
                  kernel buffer full: 10 events, 4,096 bytes in 2 places
                  events without bytes: 1 event in 1 place
@@ -97,6 +102,7 @@ func TestInfoVerbose(t *testing.T) {
 		"                 812  curl  ppid 1  uid 33  /bin/curl  cgroup /user  $ curl a\\x0ab\n",
 		"                 and 2 more\n",
 		"                 SSL_write+0: sym\n",
+		"    unwatched    rustls  /bin/a\\x0ab: seen, not supported\n",
 	} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("no %q in\n%s", want, b.String())
@@ -120,6 +126,7 @@ func TestInfoJSON(t *testing.T) {
 	case v.V != 1 || v.Size != 3<<20 || len(v.Damage) != 1 || v.Damage[0].Kind != format.DamageCorrupt,
 		s.UUID != "01020300-0000-0000-0000-000000000010" || s.FileNo == nil || *s.FileNo != 3,
 		s.Summary.Counts["data"] != 1234567 || s.Summary.Counts["200"] != 1,
+		len(s.Summary.Unwatched) != 2 || s.Summary.Unwatched[0] != jsonUnwatched{"rustls", "/bin/a\nb", "cd34", "seen, not supported"},
 		s.Summary.Causes[0].Cause != "ring_full" || s.Summary.Causes[2].Cause != "99",
 		s.Summary.Closed.Next != 4, v.Sections[1].Summary.Closed != nil, v.Sections[1].FileNo != nil:
 		t.Errorf("%s", b.String())

@@ -147,6 +147,35 @@ func (d *info) libraries(sum *format.Summary) {
 	}
 }
 
+// unwatched tells of what else the recording would have been: libraries that were
+// there, and that nobody listened to.
+func (d *info) unwatched(sum *format.Summary) {
+	s, show := &d.s, sum.Unwatched
+	if !d.o.Verbose {
+		show = show[:min(len(show), infoNames)]
+	}
+	name := literal("unwatched")
+	for i := range show {
+		u := &show[i]
+		d.label(name)
+		if u.Library != "" {
+			s.captured(u.Library)
+			s.own("  ")
+		}
+		s.captured(u.Path)
+		s.own(": ")
+		s.captured(u.Reason)
+		s.own("\n")
+		name = ""
+	}
+	if more := len(sum.Unwatched) - len(show); more > 0 {
+		d.label("")
+		s.own("and ")
+		s.number(uint64(more))
+		s.own(" more\n")
+	}
+}
+
 // lost tells what the recording says is missing from it.
 func (d *info) lost(sum *format.Summary) {
 	s := &d.s

@@ -69,10 +69,12 @@ type jsonSummary struct {
 	Procs    uint64            `json:"processes"`
 	Known    []jsonKnown       `json:"known_processes,omitempty"`
 	Probes   []jsonProbe       `json:"libraries,omitempty"`
-	Clocks   []jsonClock       `json:"clocks,omitempty"` // first and last reading
-	Lost     jsonLost          `json:"lost"`
-	Causes   []jsonLost        `json:"lost_by_cause,omitempty"`
-	Closed   *jsonClosed       `json:"closed"` // null: not in order
+	// What else there was, and is not in the session.
+	Unwatched []jsonUnwatched `json:"unwatched,omitempty"`
+	Clocks    []jsonClock     `json:"clocks,omitempty"` // first and last reading
+	Lost      jsonLost        `json:"lost"`
+	Causes    []jsonLost      `json:"lost_by_cause,omitempty"`
+	Closed    *jsonClosed     `json:"closed"` // null: not in order
 }
 
 type jsonKnown struct {
@@ -91,6 +93,13 @@ type jsonProbe struct {
 	Path    wild   `json:"path"`
 	BuildID wild   `json:"build_id,omitempty"`
 	Sites   []wild `json:"sites,omitempty"`
+}
+
+type jsonUnwatched struct {
+	Library wild `json:"library,omitempty"`
+	Path    wild `json:"path"`
+	BuildID wild `json:"build_id,omitempty"`
+	Reason  wild `json:"reason"`
 }
 
 type jsonClock struct {
@@ -200,6 +209,9 @@ func jsonSummaryOf(s *format.Section) *jsonSummary {
 	for i := range v.Probes {
 		p := &v.Probes[i]
 		j.Probes = append(j.Probes, jsonProbe{p.ID, wild(p.Library), wild(p.Path), wild(p.BuildID), wilds(p.Sites)})
+	}
+	for _, u := range v.Unwatched {
+		j.Unwatched = append(j.Unwatched, jsonUnwatched{wild(u.Library), wild(u.Path), wild(u.BuildID), wild(u.Reason)})
 	}
 	if v.Counts[format.TypeClock] > 0 {
 		j.Clocks = []jsonClock{jsonClock(v.First), jsonClock(v.Last)}

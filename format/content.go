@@ -169,7 +169,7 @@ func (d *describer) add(h *chunkHeader, ev *Event) {
 			h.lost = uint32(min(uint64(h.lost)+min(v.Events, math.MaxUint32), math.MaxUint32))
 		}
 		d.told = append(d.told, *ev)
-	case TypeProbe, TypeProc, TypeClock, TypeEnd:
+	case TypeProbe, TypeProc, TypeClock, TypeEnd, TypeUnwatched:
 		d.told = append(d.told, *ev)
 	}
 }

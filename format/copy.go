@@ -252,7 +252,7 @@ func (c *Copier) append(ev *Event) error {
 // shows reports whether ev is of what was recorded, rather than about the recording.
 func shows(ev *Event) bool {
 	switch ev.Type {
-	case TypeProbe, TypeClock, TypeEnd, TypeAttach, TypeTick:
+	case TypeProbe, TypeClock, TypeEnd, TypeAttach, TypeTick, TypeUnwatched:
 		return false
 	case TypeDrop:
 		return ev.Conn != 0

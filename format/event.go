@@ -4,7 +4,7 @@ package format
 // never renumbered or reused; 128–255 are private use.
 type Type uint8
 
-// Event types of format 1.0. See FORMAT.md "Events".
+// Event types of format 1.1. See FORMAT.md "Events".
 const (
 	TypeData      Type = 1  // plaintext bytes of one direction of a connection
 	TypeConn      Type = 2  // what is known of a connection, payload [Conn]
@@ -21,9 +21,10 @@ const (
 	TypeTick      Type = 13 // reserved: an idle timer
 	TypeEnd       Type = 14 // the recording ended, payload [End]
 	TypeHandshake Type = 15 // a TLS handshake finished, payload [Handshake]
+	TypeUnwatched Type = 16 // a TLS library whose calls are not recorded, payload [Unwatched]; since 1.1
 )
 
-// Name returns the word for t in text forms of a session, "" for a type that 1.0
+// Name returns the word for t in text forms of a session, "" for a type that 1.1
 // has no word for.
 func (t Type) Name() string {
 	names := [...]string{
@@ -31,6 +32,7 @@ func (t Type) Name() string {
 		TypeProcEnd: "proc_end", TypeDrop: "drop", TypeClock: "clock", TypeSession: "session",
 		TypeProbe: "probe", TypeKeyLog: "keylog", TypeAttach: "attach", TypeMark: "mark",
 		TypeTick: "tick", TypeEnd: "end", TypeHandshake: "handshake",
+		TypeUnwatched: "unwatched",
 	}
 	if int(t) < len(names) {
 		return names[t]
@@ -53,7 +55,7 @@ type Flags uint16
 
 const (
 	// FlagRepeat marks a CONN, PROC or PROBE written again so that its chunk stands
-	// alone. It carries nothing new and must not change what a reader that
+	// alone, or an UNWATCHED so that its file does. It carries nothing new and must not change what a reader that
 	// has seen the original shows.
 	FlagRepeat Flags = 1 << 4
 )

@@ -140,6 +140,7 @@ func FuzzPayload(f *testing.F) {
 		stable(t, b, ParseClock, (*Clock).AppendTo)
 		stable(t, b, ParseSession, (*Session).AppendTo)
 		stable(t, b, ParseProbe, (*Probe).AppendTo)
+		stable(t, b, ParseUnwatched, (*Unwatched).AppendTo)
 		stable(t, b, ParseHandshake, (*Handshake).AppendTo)
 		stable(t, b, ParseEnd, (*End).AppendTo)
 		findWord(b, connPID)

@@ -14,8 +14,8 @@ const (
 	MaxPayload = 16 << 20
 	// MaxEvent is the most bytes of one event: payload, header and options.
 	MaxEvent = MaxPayload + 128<<10
-	// MaxDefinition is the most bytes of payload in a CONN, PROC, PROBE or
-	// SESSION event. The first three are repeated in every chunk that needs
+	// MaxDefinition is the most bytes of payload in a CONN, PROC, PROBE, UNWATCHED
+	// or SESSION event. The first three are repeated in every chunk that needs
 	// them, the last lives in the file header too.
 	MaxDefinition = 48 << 10
 	// MaxChunk is the most bytes of events in one chunk.

@@ -35,6 +35,7 @@ func conversation(rng *rand.Rand, size, rounds int) []Event {
 		evs = append(evs, ev)
 	}
 	add(Event{Type: TypeProbe, Payload: (&Probe{ID: 1, Library: "openssl", Path: "/usr/lib/libssl.so.3", Sites: []string{"SSL_read+0", ""}}).AppendTo(nil)})
+	add(Event{Type: TypeUnwatched, Payload: (&Unwatched{Library: "rustls", Path: "/bin/a", Reason: "not supported"}).AppendTo(nil)})
 	for pid := uint32(100); pid < 102; pid++ {
 		add(Event{Type: TypeProc, TID: pid, Payload: (&Proc{PID: pid, Comm: "curl", Args: []string{"curl", "", "https://example.org/"}}).AppendTo(nil)})
 	}
@@ -154,7 +155,7 @@ func drain(r *Reader) ([]Event, error) {
 // randomEvents makes events with arbitrary fields; definitions carry arbitrary
 // payloads, since the container must not care.
 func randomEvents(rng *rand.Rand, n int) []Event {
-	types := []Type{TypeData, TypeData, TypeData, TypeConn, TypeConnEnd, TypeProc, TypeProcEnd, TypeDrop, TypeProbe, TypeHandshake, TypeMark, 77, 200}
+	types := []Type{TypeData, TypeData, TypeData, TypeConn, TypeConnEnd, TypeProc, TypeProcEnd, TypeDrop, TypeProbe, TypeHandshake, TypeUnwatched, TypeMark, 77, 200}
 	evs := make([]Event, n)
 	var seq uint64
 	for i := range evs {
@@ -186,6 +187,8 @@ func randomEvents(rng *rand.Rand, n int) []Event {
 			ev.Payload = (&ProcEnd{PID: pid}).AppendTo(nil)
 		case TypeProbe:
 			ev.Payload = (&Probe{ID: uint8(rng.IntN(4))}).AppendTo(nil)
+		case TypeUnwatched:
+			ev.Payload = (&Unwatched{Library: "s2n", Path: string(p[:len(p)%2000])}).AppendTo(nil)
 		}
 		evs[i] = ev
 	}

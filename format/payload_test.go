@@ -42,6 +42,7 @@ func payloads() []payload {
 	drop := Drop{Cause: DropWriter, Events: 1, Bytes: 2, Offset: 3}
 	clock := Clock{Wall: -1, Mono: 2}
 	hand := Handshake{OK: true, Dur: 3}
+	unwatched := Unwatched{Library: "rustls", Path: "/usr/bin/a\x1b\xff", BuildID: "ab", Reason: "seen, not supported"}
 	procEnd := ProcEnd{PID: 1<<32 - 1}
 	procEnd1 := ProcEnd{PID: 1, Start: 2, Time: 3, Status: 9, Exited: true}
 	return []payload{
@@ -52,6 +53,8 @@ func payloads() []payload {
 		{"session", session, session.AppendTo(nil), parser(ParseSession), true, 0},
 		{"session empty", Session{}, (&Session{}).AppendTo(nil), parser(ParseSession), true, 0},
 		{"probe", probe, probe.AppendTo(nil), parser(ParseProbe), true, 0},
+		{"unwatched", unwatched, unwatched.AppendTo(nil), parser(ParseUnwatched), true, 0},
+		{"unwatched empty", Unwatched{}, (&Unwatched{}).AppendTo(nil), parser(ParseUnwatched), true, 0},
 		{"end", end, end.AppendTo(nil), parser(ParseEnd), true, 0},
 		{"conn end", connEnd, connEnd.AppendTo(nil), parser(ParseConnEnd), false, connEndLen},
 		{"conn end 1.1", connEnd1, connEnd1.AppendTo(nil), parser(ParseConnEnd), false, connEndLen},

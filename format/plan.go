@@ -61,7 +61,7 @@ func (f *File) choose(q Query, from int64) []planned {
 		for k := range s.Chunks {
 			c := &s.Chunks[k]
 			// Chunks may have what is about the recording as a whole.
-			end := q.Recording && c.Types&(1<<TypeEnd) != 0
+			end := q.Recording && c.Types&(1<<TypeEnd|1<<TypeUnwatched) != 0
 			whole := q.Recording && c.Types&global != 0
 			switch {
 			case c.Offset < from:

@@ -9,8 +9,8 @@ type Query struct {
 	From, To int64 // nanoseconds since the Unix epoch, To excluded; 0: no bound
 	Conns    []uint32
 	PIDs     []uint32 // processes, and with them their connections
-	// Recording also wants what is about the recording as a whole: its END event,
-	// whenever it was, and, whatever connections or processes are asked for, what
+	// Recording also wants what is about the recording as a whole: its END event and
+	// what it did not watch, whenever that was told, and, whatever connections or processes are asked for, what
 	// belongs to none, such as clock readings and losses.
 	Recording bool
 }
@@ -100,7 +100,7 @@ func (s *selector) wants(ev *Event) bool {
 	}
 	in := s.inTime(ev)
 	switch ev.Type {
-	case TypeEnd:
+	case TypeEnd, TypeUnwatched:
 		if s.q.Recording {
 			return true
 		}

@@ -88,10 +88,14 @@ func TestRotate(t *testing.T) {
 				t.Errorf("file %d ends with type %d, next %d, want next %d", i, last.Type, end.Next, want)
 			}
 			f := open(t, b)
-			if s := f.Sections()[0]; !f.Indexed() || !s.Member || s.FileNo != uint32(i) || s.Header.UUID != testSession().UUID {
+			s := f.Sections()[0]
+			if !f.Indexed() || !s.Member || s.FileNo != uint32(i) || s.Header.UUID != testSession().UUID {
 				t.Errorf("file %d: %+v", i, s)
 			}
 			defined(t, got[1:])
+			if u := s.Summary.Unwatched; len(u) != 1 || u[0].Library != "rustls" {
+				t.Errorf("file %d does not tell what was not watched: %+v", i, u)
+			}
 			all = append(all, slices.DeleteFunc(originals(got), func(ev Event) bool { return ev.Type == TypeEnd && i < len(files)-1 })...)
 		}
 		if d := diffEvents(evs, all); d != "" {

@@ -173,7 +173,8 @@ func (s *sectionWriter) finish() error {
 func (s *sectionWriter) rotate(seq uint64) error {
 	end := End{Reason: "rotated", Events: s.sum.events, Bytes: s.sum.written + s.sum.read,
 		LostEvents: s.sum.lost.Events, LostBytes: s.sum.lost.Bytes, Next: s.head.fileNo + 1}
-	err := s.alone(&Event{Type: TypeEnd, Seq: s.sum.lastSeq, Time: s.sum.maxTime, Payload: end.AppendTo(nil)})
+	unwatched := s.sum.unwatched
+	err := s.alone(Event{Type: TypeEnd, Seq: s.sum.lastSeq, Time: s.sum.maxTime, Payload: end.AppendTo(nil)})
 	if err != nil {
 		return err
 	}
@@ -188,13 +189,19 @@ func (s *sectionWriter) rotate(seq uint64) error {
 	if err := s.begin(); err != nil {
 		return err
 	}
-	first := s.head.event()
-	return s.alone(&first)
+	first := []Event{s.head.event()}
+	for _, p := range unwatched {
+		first = append(first, Event{Type: TypeUnwatched, Flags: FlagRepeat, Seq: seq, Time: first[0].Time, Payload: p})
+	}
+	return s.alone(first...)
 }
 
-// alone writes a chunk of one event.
-func (s *sectionWriter) alone(ev *Event) error {
-	c := &chunk{raw: appendEvent(nil, ev), head: chunkHeader{firstSeq: ev.Seq}}
+// alone writes a chunk of its own.
+func (s *sectionWriter) alone(evs ...Event) error {
+	c := &chunk{head: chunkHeader{firstSeq: evs[0].Seq}}
+	for i := range evs {
+		c.raw = appendEvent(c.raw, &evs[i])
+	}
 	p := packer{encoders: s.out.encoders}
 	p.pack(c)
 	return s.put(c)

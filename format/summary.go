@@ -1,6 +1,7 @@
 package format
 
 import (
+	"bytes"
 	"fmt"
 	"maps"
 	"math"
@@ -10,27 +11,31 @@ import (
 // Summary tells what is in a section: what one would otherwise have to read all
 // its events for. Repeated definitions are not counted.
 type Summary struct {
-	Counts   map[Type]uint64
-	Drops    []DropSum // by cause, ascending
-	Written  uint64    // plaintext bytes of DirWrite
-	Read     uint64    // of DirRead
-	Procs    uint64    // processes that PROC, PROC_END and CONN events name
-	Conns    uint64    // connections that have events
-	Probes   []Probe   // by id; those that do not parse are left out
-	Known    []Proc    // latest description of processes, by PID; at most [MaxKnown]
-	First    Clock     // first CLOCK event, zero without one
-	Last     Clock     // last CLOCK event
-	End      *End      // nil: not closed in order
-	Events   uint64
-	RawBytes uint64 // of events, before compression
-	MinTime  uint64 // ns of the section's clock
-	MaxTime  uint64
-	Lost     DropSum // over all causes
-	Chunks   uint32
+	Counts    map[Type]uint64
+	Drops     []DropSum   // by cause, ascending
+	Written   uint64      // plaintext bytes of DirWrite
+	Read      uint64      // of DirRead
+	Procs     uint64      // processes that PROC, PROC_END and CONN events name
+	Conns     uint64      // connections that have events
+	Probes    []Probe     // by id; those that do not parse are left out
+	Known     []Proc      // latest description of processes, by PID; at most [MaxKnown]
+	Unwatched []Unwatched // each once; at most [MaxUnwatched]
+	First     Clock       // first CLOCK event, zero without one
+	Last      Clock       // last CLOCK event
+	End       *End        // nil: not closed in order
+	Events    uint64
+	RawBytes  uint64 // of events, before compression
+	MinTime   uint64 // ns of the section's clock
+	MaxTime   uint64
+	Lost      DropSum // over all causes
+	Chunks    uint32
 }
 
 // MaxKnown is the most processes that [Summary.Known] holds.
 const MaxKnown = 1024
+
+// MaxUnwatched is the most that [Summary.Unwatched] holds.
+const MaxUnwatched = 256
 
 // DropSum is the sum of DROP events. Events and Bytes saturate.
 type DropSum struct {
@@ -58,6 +63,7 @@ const (
 	sumConns
 	sumClocks
 	sumEnd
+	sumUnwatched
 )
 
 // summaryRoom is how many bytes of definitions a summary holds at most; the rest
@@ -72,6 +78,7 @@ type tally struct {
 	written, read uint64
 	probes        [256][]byte
 	procs         map[uint32][]byte
+	unwatched     [][]byte
 	room          int // bytes of definitions that may still be kept
 	conns, pids   idSet
 	spare         idSet // memory for the next union
@@ -136,6 +143,8 @@ func (t *tally) add(ev *Event) {
 		if old, ok := t.procs[pid]; ok || len(t.procs) < MaxKnown {
 			t.procs[pid] = t.keep(old, ev.Payload)
 		}
+	case TypeUnwatched:
+		t.addUnwatched(ev.Payload)
 	case TypeClock:
 		if v, err := ParseClock(ev.Payload); err == nil {
 			if !t.clocks {
@@ -148,6 +157,17 @@ func (t *tally) add(ev *Event) {
 			// Not nil, even if the payload is empty: the section was closed in order.
 			t.end = append([]byte{}, ev.Payload...)
 		}
+	}
+}
+
+// addUnwatched takes in an UNWATCHED payload that was not there yet.
+func (t *tally) addUnwatched(p []byte) {
+	same := func(old []byte) bool { return bytes.Equal(old, p) }
+	if len(p) == 0 || len(t.unwatched) >= MaxUnwatched || slices.ContainsFunc(t.unwatched, same) {
+		return
+	}
+	if kept := t.keep(nil, p); kept != nil {
+		t.unwatched = append(t.unwatched, kept)
 	}
 }
 
@@ -205,6 +225,9 @@ func (t *tally) appendTo(dst []byte) []byte {
 	if t.end != nil {
 		dst = appendTLV(dst, sumEnd, t.end)
 	}
+	for _, p := range t.unwatched {
+		dst = appendTLV(dst, sumUnwatched, p)
+	}
 	return dst
 }
 
@@ -234,6 +257,10 @@ func parseSummary(b []byte) (*Summary, error) {
 		case sumProc:
 			if p, err := ParseProc(s.value); err == nil && len(v.Known) < MaxKnown {
 				v.Known = append(v.Known, p)
+			}
+		case sumUnwatched:
+			if u, err := ParseUnwatched(s.value); err == nil && len(v.Unwatched) < MaxUnwatched {
+				v.Unwatched = append(v.Unwatched, u)
 			}
 		case sumProcs:
 			v.Procs = s.word()

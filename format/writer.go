@@ -210,7 +210,7 @@ func (w *Writer) check(ev *Event) error {
 		return fmt.Errorf("payload %w: %d bytes, at most %d", ErrTooLarge, len(ev.Payload), MaxPayload)
 	}
 	switch ev.Type {
-	case TypeConn, TypeProc, TypeProbe:
+	case TypeConn, TypeProc, TypeProbe, TypeUnwatched:
 		if len(ev.Payload) > MaxDefinition {
 			return fmt.Errorf("definition %w: %d bytes, at most %d", ErrTooLarge, len(ev.Payload), MaxDefinition)
 		}

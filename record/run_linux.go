@@ -79,7 +79,7 @@ func (s *Session) begin() error {
 	if err := s.t.emit(format.TypeSession, &bpf.SpliffEvHdr{Time: s.info.Mono}, nil, s.info.AppendTo(nil)); err != nil {
 		return err
 	}
-	if err := s.tellProbes(); err != nil {
+	if err := s.tellTargets(); err != nil {
 		return err
 	}
 	return s.introduce()
@@ -105,19 +105,20 @@ func (s *Session) introduce() error {
 	return nil
 }
 
-// tellProbes tells of the libraries that were found since it was last called.
-func (s *Session) tellProbes() error {
+// tellTargets tells of the libraries that were found since it was last called.
+func (s *Session) tellTargets() error {
 	for _, t := range s.libs.fresh() {
-		if err := s.probed(t); err != nil {
+		if err := s.target(t); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (s *Session) probed(t Target) error {
+func (s *Session) target(t Target) error {
 	if t.Problem != "" {
-		return nil
+		u := format.Unwatched{Library: t.Library, Path: t.Path, BuildID: t.BuildID, Reason: t.Problem}
+		return s.t.emit(format.TypeUnwatched, s.now(), nil, u.AppendTo(nil))
 	}
 	p := format.Probe{ID: t.ID, Library: t.Library, Path: t.Path, BuildID: t.BuildID}
 	for _, s := range t.Sites {
@@ -132,7 +133,7 @@ func (s *Session) now() *bpf.SpliffEvHdr {
 
 // round is one turn of the loop: everything that waits, then what time asks for.
 func (s *Session) round(ctx context.Context, sink Sink, last bool) error {
-	if err := s.tellProbes(); err != nil {
+	if err := s.tellTargets(); err != nil {
 		return err
 	}
 	rest := func() { s.rest(sink, last) }

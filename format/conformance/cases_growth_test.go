@@ -18,7 +18,7 @@ func growthCases() []testCase {
 
 func unknownTypes(v variant) outcome {
 	var evs []event
-	for i, typ := range []uint8{typeKeyLog, typeAttach, typeMark, typeTick, 16, 63, 64, 127, 128, 255} {
+	for i, typ := range []uint8{typeKeyLog, typeAttach, typeMark, typeTick, 17, 63, 64, 127, 128, 255} {
 		e := at(uint64(i+1), typ, body{raw: []byte("text of a type\x00\x01")[:i+6]})
 		e.conn, e.dir, e.tid, e.cpu, e.probe = uint32(i%2), uint8(i%4), 77, 3, 9
 		evs = append(evs, e)

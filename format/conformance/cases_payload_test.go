@@ -31,9 +31,14 @@ func allFieldsEvents() []event {
 		at(7, typeDrop, drop(7, 1<<63, 1<<62, 1<<61)).of(1),
 		at(8, typeConnEnd, connEnd(3, true, 1<<40, 1<<41, 5, 6).byCause([3]uint64{1, 2, 3}, [3]uint64{4, 5, 1 << 63})).of(1),
 		at(9, typeProcEnd, procEnd(101).exited(77, 99, 256)),
-		at(10, typeEnd, list(text(1, "reason", "rotated"), number(2, "events", 10), number(3, "bytes", 5), number(4, "lost_events", 1<<63), number(5, "lost_bytes", 1<<62), number(6, "next", 1),
+		unwatched(10),
+		at(11, typeEnd, list(text(1, "reason", "rotated"), number(2, "events", 11), number(3, "bytes", 5), number(4, "lost_events", 1<<63), number(5, "lost_bytes", 1<<62), number(6, "next", 1),
 			row(7, "cause", 1, 2, 3), row(7, "cause", 255, 1<<63, 0), row(8, "cpu", 0, 1, 2, 3, 4), row(8, "cpu", 1<<63, 0, 0, 0, 0), row(9, "local", 1, 2, 3))),
 	}
+}
+
+func unwatched(n uint64) event {
+	return at(n, typeUnwatched, list(text(1, "library", "rustls"), text(2, "path", "/usr/bin/a"), text(3, "build_id", "00ff"), text(4, "reason", "seen, not supported")))
 }
 
 func allZero(v variant) outcome {
@@ -42,7 +47,7 @@ func allZero(v variant) outcome {
 	s := newSection(v, o)
 	s.chunk([]event{started(o), at(1, typeProbe, list()), at(2, typeProc, list()), at(3, typeConn, list()).of(1), {typ: typeData, seq: 4},
 		at(5, typeHandshake, handshake(false, 0)), at(6, typeDrop, drop(0, 0, 0, 0)), at(7, typeClock, clock(0, 0)),
-		at(8, typeConnEnd, connEnd(0, false, 0, 0, 0, 0)), at(9, typeProcEnd, procEnd(0)), at(10, 16, body{}), at(11, typeEnd, list())})
+		at(8, typeConnEnd, connEnd(0, false, 0, 0, 0, 0)), at(9, typeProcEnd, procEnd(0)), at(10, typeUnwatched, list()), at(11, typeEnd, list())})
 	return whole(s.close())
 }
 
@@ -90,6 +95,7 @@ func malformed(v variant) outcome {
 		{typeProbe, []byte{1, 0, 0}},                                  // less than an element
 		{typeProc, list(item(9, "", "1 2")).raw},                      // an ancestor without a name
 		{typeProc, list(item(9, "", "01 2 a")).raw},                   // a number written in another way
+		{typeUnwatched, []byte{1, 0, 0}},                              // less than an element
 		{typeEnd, list(row(7, "", 1, 2)).raw},                         // two numbers of three
 		{typeEnd, list(row(7, "", 256, 2, 3)).raw},                    // a cause of 9 bits
 		{typeEnd, list(number(6, "", 1<<40)).raw},                     // a file_no of 41 bits

@@ -27,6 +27,7 @@ const (
 	typeTick      = 13
 	typeEnd       = 14
 	typeHandshake = 15
+	typeUnwatched = 16
 )
 
 const (

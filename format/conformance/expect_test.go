@@ -38,9 +38,9 @@ type expectation struct {
 // shownBytes is the most bytes of a payload that are written out.
 const shownBytes = 256
 
-// typeNames are the types that 1.0 has names for.
+// typeNames are the types that 1.1 has names for.
 func typeNames() []string {
-	return []string{1: "DATA", "CONN", "CONN_END", "PROC", "PROC_END", "DROP", "CLOCK", "SESSION", "PROBE", "KEYLOG", "ATTACH", "MARK", "TICK", "END", "HANDSHAKE"}
+	return []string{1: "DATA", "CONN", "CONN_END", "PROC", "PROC_END", "DROP", "CLOCK", "SESSION", "PROBE", "KEYLOG", "ATTACH", "MARK", "TICK", "END", "HANDSHAKE", "UNWATCHED"}
 }
 
 func typeName(typ uint8) string {

@@ -64,12 +64,18 @@ func (s *section) summary() []byte {
 	var bytes [3]uint64
 	all := statsOf(s.events())
 	var clocks, end []byte
+	var unwatched []field
 	for _, e := range s.events() {
 		switch {
 		case e.typ == typeProbe && e.fields["id"] != nil:
 			probes[e.fields["id"].(uint64)] = e.raw
 		case e.typ == typeProc && len(e.raw) > 0:
 			procs[uint64(e.pid())] = e.raw
+		case e.typ == typeUnwatched && len(e.raw) > 0:
+			f := unknown(11, string(e.raw))
+			if !slices.ContainsFunc(unwatched, func(o field) bool { return string(o.value) == string(f.value) }) {
+				unwatched = append(unwatched, f)
+			}
 		}
 		if e.isRepeat() {
 			continue
@@ -112,7 +118,7 @@ func (s *section) summary() []byte {
 	if end != nil {
 		fs = append(fs, unknown(10, string(end)))
 	}
-	return list(fs...).raw
+	return list(append(fs, unwatched...)...).raw
 }
 
 // words is an element of numbers.

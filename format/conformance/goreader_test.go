@@ -127,6 +127,9 @@ func recordingFields(ev *format.Event) (map[string]any, error) {
 	case format.TypeProbe:
 		v, err := format.ParseProbe(p)
 		return map[string]any{"id": v.ID, "library": textJSON(v.Library), "path": textJSON(v.Path), "build_id": textJSON(v.BuildID), "site": listJSON(v.Sites)}, err
+	case format.TypeUnwatched:
+		v, err := format.ParseUnwatched(p)
+		return map[string]any{"library": textJSON(v.Library), "path": textJSON(v.Path), "build_id": textJSON(v.BuildID), "reason": textJSON(v.Reason)}, err
 	case format.TypeEnd:
 		v, err := format.ParseEnd(p)
 		return map[string]any{"reason": textJSON(v.Reason), "events": v.Events, "bytes": v.Bytes, "lost_events": v.LostEvents, "lost_bytes": v.LostBytes, "next": v.Next,

@@ -12,7 +12,7 @@
 //
 //	seq, time, conn, tid, cpu, probe, flags    numbers
 //	type    data, conn, conn_end, proc, proc_end, drop, clock, session, probe,
-//	        keylog, attach, mark, tick, end, handshake, or a number
+//	        keylog, attach, mark, tick, end, handshake, unwatched, or a number
 //	dir     write, read, or a number
 //	offset, dur                                numbers, of data only
 //	text    the payload, if it is UTF-8        } at most

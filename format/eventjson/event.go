@@ -233,7 +233,7 @@ func check(h *header) error {
 		return fmt.Errorf("payload of %d bytes, at most %d", n, format.MaxPayload)
 	}
 	switch h.Type {
-	case format.TypeConn, format.TypeProc, format.TypeProbe, format.TypeSession:
+	case format.TypeConn, format.TypeProc, format.TypeProbe, format.TypeSession, format.TypeUnwatched:
 		if n > format.MaxDefinition {
 			return fmt.Errorf("payload of %d bytes, at most %d for type %q", n, format.MaxDefinition, h.Type.Name())
 		}

@@ -86,6 +86,8 @@ func TestLines(t *testing.T) {
 			`{"seq":0,"type":"end","payload":{"reason":"limit","events":1,"bytes":2,"lost_events":3,"lost_bytes":4}}`},
 		{"handshake", format.Event{Type: format.TypeHandshake, Conn: 1, Payload: encoded(format.Handshake{OK: true, Dur: 9})},
 			`{"seq":0,"type":"handshake","conn":1,"payload":{"ok":true,"dur":9}}`},
+		{"unwatched", format.Event{Type: format.TypeUnwatched, Payload: encoded(format.Unwatched{Library: "s2n", Path: "/p", BuildID: "ab", Reason: "why"})},
+			`{"seq":0,"type":"unwatched","payload":{"library":"s2n","path":"/p","build_id":"ab","reason":"why"}}`},
 		{"reserved", format.Event{Type: format.TypeMark, Payload: []byte("hi")}, `{"seq":0,"type":"mark","base64":"aGk="}`},
 		{"unknown", format.Event{Type: 77, Payload: []byte("hi")}, `{"seq":0,"type":77,"base64":"aGk="}`},
 		{"type 0", format.Event{}, `{"seq":0,"type":0}`},
@@ -181,6 +183,8 @@ func randomEvent(rng *rand.Rand) format.Event {
 		ev.Payload = encoded(format.Session{UUID: ip, Wall: int64(big()), Mono: big(), UTCOffset: int32(rng.Uint32()), Writer: text(), Command: []string{text()}})
 	case format.TypeProbe:
 		ev.Payload = encoded(format.Probe{ID: uint8(rng.Uint32()), Path: text(), Sites: []string{text()}})
+	case format.TypeUnwatched:
+		ev.Payload = encoded(format.Unwatched{Library: text(), Path: text(), Reason: text()})
 	case format.TypeEnd:
 		ev.Payload = encoded(format.End{Reason: text(), Events: big()})
 	case format.TypeHandshake:
@@ -258,8 +262,8 @@ func TestBadLines(t *testing.T) {
 		{`{"seq":1,"type":"conn","payload":{"pid":1,"pid":1}}`, `field "pid" twice`},
 		{`{"seq":1}`, `no field "type"`},
 		{`{"type":"data"}`, `no field "seq"`},
-		{`{"seq":1,"type":"dta"}`, `type: no value is called "dta" (there are data, conn, conn_end, proc, proc_end, drop, clock, session, probe, keylog, attach, mark, tick, end, handshake)`},
-		{`{"seq":1,"type":""}`, `type: no value is called "" (there are data, conn, conn_end, proc, proc_end, drop, clock, session, probe, keylog, attach, mark, tick, end, handshake)`},
+		{`{"seq":1,"type":"dta"}`, `type: no value is called "dta" (there are data, conn, conn_end, proc, proc_end, drop, clock, session, probe, keylog, attach, mark, tick, end, handshake, unwatched)`},
+		{`{"seq":1,"type":""}`, `type: no value is called "" (there are data, conn, conn_end, proc, proc_end, drop, clock, session, probe, keylog, attach, mark, tick, end, handshake, unwatched)`},
 		{`{"seq":1,"type":256}`, `type: 256 is over 255`},
 		{`{"seq":1,"type":null}`, `column 17: null where a number should be`},
 		{`{"seq":true,"type":1}`, `column 8: true or false where a number should be`},

@@ -91,7 +91,7 @@ type originals struct {
 // subject is what a definition is about.
 type subject struct {
 	typ format.Type
-	id  uint64 // of the conn, process or probe; of a malformed payload its hash
+	id  uint64 // of the conn, process or probe; of others, and of a malformed payload, its hash
 }
 
 func newOriginals() *originals {
@@ -109,7 +109,7 @@ func (o *originals) news(ev *format.Event) bool {
 		// A process may be repeated after its end, for a conn that outlives it.
 		delete(o.last, subject{format.TypeConn, uint64(ev.Conn)})
 		return true
-	case format.TypeConn, format.TypeProc, format.TypeProbe:
+	case format.TypeConn, format.TypeProc, format.TypeProbe, format.TypeUnwatched:
 	default:
 		return true
 	}

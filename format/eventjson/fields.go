@@ -124,6 +124,13 @@ func endFields(c *codec, v *format.End) {
 	c.u64("local_bytes", &v.Local.Bytes)
 }
 
+func unwatchedFields(c *codec, v *format.Unwatched) {
+	c.text("library", &v.Library)
+	c.text("path", &v.Path)
+	c.text("build_id", &v.BuildID)
+	c.text("reason", &v.Reason)
+}
+
 func handshakeFields(c *codec, v *format.Handshake) {
 	c.flag("ok", &v.OK)
 	c.u64("dur", &v.Dur)
@@ -154,6 +161,8 @@ func (c *codec) payload(t format.Type, raw []byte) ([]byte, bool) {
 		return through(c, raw, format.ParseEnd, (*format.End).AppendTo, endFields)
 	case format.TypeHandshake:
 		return through(c, raw, format.ParseHandshake, (*format.Handshake).AppendTo, handshakeFields)
+	case format.TypeUnwatched:
+		return through(c, raw, format.ParseUnwatched, (*format.Unwatched).AppendTo, unwatchedFields)
 	}
 	return raw, false
 }

@@ -87,7 +87,7 @@ func importEvents(out *sections, l *lines, line []byte) error {
 // isRepeat reports whether ev is one of those that a writer makes by itself.
 func isRepeat(ev *format.Event) bool {
 	switch ev.Type {
-	case format.TypeConn, format.TypeProc, format.TypeProbe:
+	case format.TypeConn, format.TypeProc, format.TypeProbe, format.TypeUnwatched:
 		return ev.Flags&format.FlagRepeat != 0
 	}
 	return false

@@ -115,7 +115,7 @@ func TestSessions(t *testing.T) {
 			}
 			evs[i].Seq = seq
 			switch evs[i].Type {
-			case format.TypeConn, format.TypeProc, format.TypeProbe:
+			case format.TypeConn, format.TypeProc, format.TypeProbe, format.TypeUnwatched:
 				evs[i].Flags &^= format.FlagRepeat
 			}
 		}

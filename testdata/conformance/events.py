@@ -6,8 +6,8 @@ import re
 import struct
 
 TYPES = {1: "DATA", 2: "CONN", 3: "CONN_END", 4: "PROC", 5: "PROC_END", 6: "DROP", 7: "CLOCK", 8: "SESSION",
-         9: "PROBE", 10: "KEYLOG", 11: "ATTACH", 12: "MARK", 13: "TICK", 14: "END", 15: "HANDSHAKE"}
-DATA, CONN, PROC, PROC_END, DROP, CLOCK, SESSION, PROBE, END = 1, 2, 4, 5, 6, 7, 8, 9, 14
+         9: "PROBE", 10: "KEYLOG", 11: "ATTACH", 12: "MARK", 13: "TICK", 14: "END", 15: "HANDSHAKE", 16: "UNWATCHED"}
+DATA, CONN, PROC, PROC_END, DROP, CLOCK, SESSION, PROBE, END, UNWATCHED = 1, 2, 4, 5, 6, 7, 8, 9, 14, 16
 OPTIONS, REPEAT = 1 << 1, 1 << 4
 CRITICAL = 1 << 0
 
@@ -31,6 +31,7 @@ ELEMENTS = {
     PROBE: {1: ("id", "u8"), 2: ("library", "text"), 3: ("path", "text"), 4: ("build_id", "text"), 5: ("site", "list")},
     END: {1: ("reason", "text"), 2: ("events", "u64"), 3: ("bytes", "u64"), 4: ("lost_events", "u64"),
           5: ("lost_bytes", "u64"), 6: ("next", "u32"), 7: ("cause", "row3"), 8: ("cpu", "row5"), 9: ("local", "row3")},
+    UNWATCHED: {1: ("library", "text"), 2: ("path", "text"), 3: ("build_id", "text"), 4: ("reason", "text")},
 }
 
 # Kinds that are lists, and how many items they have at most.
@@ -268,7 +269,7 @@ def event_at(log, at, near):
         except Unreadable as e:
             e.end, e.seq = at + pad8(size), nearest(near, seq)
             raise
-    most = MAX_DEFINITION if typ in (CONN, PROC, PROBE, SESSION) else MAX_PAYLOAD
+    most = MAX_DEFINITION if typ in (CONN, PROC, PROBE, SESSION, UNWATCHED) else MAX_PAYLOAD
     if len(payload) > most:
         raise Malformed("payload is too long")
     e = Event(typ, flags & ~OPTIONS, time, conn, tid, nearest(near, seq), cpu, direction, probe, payload)

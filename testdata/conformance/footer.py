@@ -9,6 +9,7 @@ from scan import Chunk, Section, id_set
 ENTRY = 104
 SEEK_FOOTER = 0x8F92EAB1
 MANY_PROCS = 1024
+MANY_UNWATCHED = 256
 ALL = (1 << 64) - 1
 
 
@@ -121,9 +122,9 @@ def trailer_fields(t):
 
 
 def summary_fields(f):
-    lists = {1: ("count", "<QQ"), 2: ("drop", "<QQQQ"), 5: ("probe", None), 6: ("proc", None)}
+    lists = {1: ("count", "<QQ"), 2: ("drop", "<QQQQ"), 5: ("probe", None), 6: ("proc", None), 11: ("unwatched", None)}
     single = {3: "written", 4: "read", 7: "procs", 8: "conns"}
-    out = {"count": [], "drop": [], "probe": [], "proc": []}
+    out = {"count": [], "drop": [], "probe": [], "proc": [], "unwatched": []}
     for typ, _, v in ev.elements(f.variable()):
         if typ in lists:
             name, layout = lists[typ]
@@ -182,6 +183,7 @@ def summarize(events):
     out["drop"] = [[k, *v] for k, v in sorted(drop.items())]
     out["probe"] = [v for _, v in sorted(probes.items())]
     out["proc"] = [v for _, v in sorted(procs.items())][:MANY_PROCS]
+    out["unwatched"] = list(dict.fromkeys(e.payload.hex() for e in events if e.type == ev.UNWATCHED and e.payload))[:MANY_UNWATCHED]
     for name, direction in (("written", 1), ("read", 2)):
         out[name] = sum(len(e.payload) for e in new if e.type == ev.DATA and e.dir == direction)
     named = {e.fields().get("pid", 0) for e in events if e.type in (ev.PROC, ev.PROC_END, ev.CONN)}

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"encoding/json"
 	"fmt"
 	"net"
 	"os"
@@ -14,8 +15,8 @@ import (
 // crtModule is what .ci/setup keeps of npm's aws-crt: a module of node with s2n in it.
 const crtModule = "/usr/local/lib/aws-crt-nodejs.node"
 
-// TestSeenNotSupported: TLS stacks that cannot be recorded are named by record and by
-// libs, in programs that really have them.
+// TestSeenNotSupported: TLS stacks that cannot be recorded are named by record, by libs
+// and in the session, in programs that really have them.
 func TestSeenNotSupported(t *testing.T) {
 	needRoot(t)
 	rows := []struct {
@@ -40,11 +41,41 @@ func TestSeenNotSupported(t *testing.T) {
 			if !strings.Contains(told, r.library+"  ") || !strings.Contains(told, "not recorded: seen, not supported: its functions are not known here: "+r.library) {
 				t.Errorf("spliff libs says\n%s", told)
 			}
-			rec := record(t, "-o", filepath.Join(t.TempDir(), "session.spl"), "-p", pid)
+			file := filepath.Join(t.TempDir(), "session.spl")
+			rec := record(t, "-o", file, "-p", pid)
 			if said := rec.stop(); !strings.Contains(said, r.file+": seen, not supported: its functions are not known here: "+r.library) {
 				t.Errorf("spliff record says\n%s", said)
 			}
+			if said := must(t, spliff, "info", "-v", file); !strings.Contains(said, r.file+": seen, not supported: its functions are not known here: "+r.library) {
+				t.Errorf("spliff info says\n%s", said)
+			}
+			checkUnwatched(t, file, r.library, r.file)
 		})
+	}
+}
+
+// checkUnwatched: the session says that a library was there and not recorded, once.
+func checkUnwatched(t *testing.T, file, library, inFile string) {
+	t.Helper()
+	var v struct {
+		Sections []struct {
+			Summary struct {
+				Unwatched []struct{ Library, Path, Reason string }
+			}
+		}
+	}
+	said := must(t, spliff, "info", "--json", file)
+	if err := json.Unmarshal([]byte(said), &v); err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, u := range v.Sections[0].Summary.Unwatched {
+		if u.Library == library && strings.HasSuffix(u.Path, inFile) && strings.HasPrefix(u.Reason, "seen, not supported") {
+			n++
+		}
+	}
+	if n != 1 {
+		t.Errorf("%s in %s is named %d times, want once: %s", library, inFile, n, said)
 	}
 }
 
