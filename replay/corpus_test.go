@@ -101,10 +101,73 @@ func TestCorpusSameForAnyWorkers(t *testing.T) {
 			t.Errorf("%d workers, transient: %d items of %d, %+v, %v", workers, n, len(want), gotSum, err)
 		}
 	}
+	exchangesOnly(t, s, want, sum)
 	for _, workers := range []int{1, 2, 8} {
 		got, gotSum := run(workers)
 		if gotSum != sum || !reflect.DeepEqual(got, want) {
 			t.Errorf("%d workers: other items than without workers (%+v)", workers, gotSum)
+		}
+	}
+}
+
+// exchangesOnly plays a session with requests and responses in their exchanges only, and
+// most exchanges rendered: what is left is as it was, and nothing is given twice.
+func exchangesOnly(t *testing.T, s *script, all []*Item, sum Summary) {
+	t.Helper()
+	render := func(dst []byte, it *Item) []byte {
+		x := it.Exchange
+		if x.Inner != nil || x.Request != nil && len(x.Request.Header)%3 == 0 {
+			return dst
+		}
+		return fmt.Appendf(dst, "%v %+v %+v", x.Conn.ID, x.Request, x.Response)
+	}
+	var want []*Item
+	var text []string // by item
+	for _, it := range all {
+		if it.Kind == ItemMessage && isHalf(it.Message) {
+			continue
+		}
+		want = append(want, it)
+		text = append(text, "")
+		if it.Kind == ItemExchange {
+			text[len(text)-1] = string(render(nil, it))
+		}
+	}
+	for _, workers := range []int{0, 1, 2, 8} {
+		n, rendered := 0, 0
+		o := Options{Workers: workers, Data: true, Limits: decode.Limits{Content: 1 << 20}, Transient: true, Exchanges: true,
+			Render: func() func([]byte, *Item) []byte { return render }}
+		e := newEngine(o, func(it *Item) error {
+			if n >= len(want) {
+				return fmt.Errorf("more than %d items", n)
+			}
+			expect := *want[n]
+			if it.Rendered != nil {
+				rendered++
+				if string(it.Rendered) != text[n] {
+					return fmt.Errorf("item %d was rendered to %s, want %s", n, it.Rendered, text[n])
+				}
+				x := expect.Exchange
+				expect.Rendered = it.Rendered
+				expect.Exchange = &Exchange{ID: x.ID, Conn: x.Conn, Pending: x.Pending, noResponse: x.noResponse}
+			}
+			if !reflect.DeepEqual(it, &expect) {
+				return fmt.Errorf("item %d: %+v, want %+v", n, it, &expect)
+			}
+			n++
+			return nil
+		}, newConnDecoder, 1+workers*7, 20000)
+		for i := range s.evs {
+			if err := e.Push(&s.evs[i]); err != nil {
+				t.Fatalf("%d workers: %v", workers, err)
+			}
+		}
+		got, err := e.Close()
+		if err != nil || got != sum || n != len(want) {
+			t.Errorf("%d workers, exchanges only: %d items of %d, %+v, want %+v, %v", workers, n, len(want), got, sum, err)
+		}
+		if workers > 0 && rendered < 100 {
+			t.Errorf("%d workers: %d exchanges were rendered", workers, rendered)
 		}
 	}
 }

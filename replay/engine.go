@@ -38,6 +38,11 @@ type Options struct {
 	// finds it in Item.Rendered. It may leave any item to the sink by appending nothing,
 	// and is not called without workers, or when much was rendered already.
 	Render func() func(dst []byte, it *Item) []byte
+	// Exchanges: requests and responses come in their exchanges only, not also as items
+	// of their own when they are complete. With Transient, of an exchange that was
+	// rendered the sink is given no more than Conn, ID and Pending: what else there was
+	// is used again before the sink sees it.
+	Exchanges bool
 	// Data also passes on the plaintext itself, as ItemData.
 	Data bool
 	// MaxConns is the most connections followed at once, 0 means
@@ -111,7 +116,7 @@ func newEngine(o Options, sink func(*Item) error, mk func(decode.Limits) decoder
 	}
 	e := &Engine{data: o.Data, maxConns: o.MaxConns, sink: sink}
 	e.table.reset()
-	cfg := &flowConfig{limits: o.Limits.WithDefaults(), data: o.Data, transient: o.Transient, render: o.Render, make: mk}
+	cfg := &flowConfig{limits: o.Limits.WithDefaults(), data: o.Data, transient: o.Transient, whole: o.Exchanges, render: o.Render, make: mk}
 	e.idle = cfg.limits.Idle
 	e.budget.limit = o.Budget
 	if o.Budget == 0 {

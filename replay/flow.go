@@ -22,6 +22,7 @@ type flowConfig struct {
 	data   bool
 	// transient: what was given out is used again.
 	transient bool
+	whole     bool // requests and responses come in their exchanges only
 	render    func() func([]byte, *Item) []byte
 	make      func(decode.Limits) decoder
 	trace     func(flow uint64, dir decode.Dir, off, n uint64) // nil: nobody asks
@@ -129,12 +130,16 @@ func (f *flowState) emit(cfg *flowConfig, mem *memory, conn *Conn, o *op, out []
 	own := mem.messages(f.msgs)
 	for i := range f.msgs {
 		m := own.at(i)
-		it := mem.item()
-		it.Kind, it.Seq, it.Time, it.Conn, it.Dir, it.Message = ItemMessage, o.seq, o.time, conn, m.Dir, m
-		if m.Kind == decode.Inner || m.Flags&decode.Continued != 0 {
-			it.Request = f.pairs.open[m.Exchange].req
+		if cfg.whole && isHalf(m) {
+			mem.hidden++
+		} else {
+			it := mem.item()
+			it.Kind, it.Seq, it.Time, it.Conn, it.Dir, it.Message = ItemMessage, o.seq, o.time, conn, m.Dir, m
+			if m.Kind == decode.Inner || m.Flags&decode.Continued != 0 {
+				it.Request = f.pairs.open[m.Exchange].req
+			}
+			out = append(out, it)
 		}
-		out = append(out, it)
 		done := f.pairs.add(m, cfg.limits.Pipeline)
 		for k := range done {
 			out = append(out, mem.exchange(o, conn, &done[k]))

@@ -72,6 +72,8 @@ type Exchange struct {
 	// Pending: there is no response because the recording ended before the
 	// connection did, not because none was sent.
 	Pending bool
+
+	noResponse bool // Response is nil, and not because it was used again
 }
 
 // Inner is what happened inside an exchange: the messages of a WebSocket, of a

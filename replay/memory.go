@@ -20,10 +20,12 @@ type memory struct {
 	taken     []*decode.Message // scratch of messages
 
 	render func([]byte, *Item) []byte // nil: nobody asks
+	whole  bool                       // nobody else refers to what is in an exchange
+	hidden int                        // messages of which no item was made, since somebody asked
 }
 
 func newMemory(cfg *flowConfig) *memory {
-	m := &memory{}
+	m := &memory{whole: cfg.whole}
 	if cfg.transient {
 		m.arena = new(arena.Arena)
 	}
@@ -81,7 +83,7 @@ func (m *memory) item() *Item { return pop(&m.items) }
 // response alone tells which that would have been.
 func (m *memory) exchange(o *op, conn *Conn, ex *pair) *Item {
 	x := pop(&m.exchanges)
-	x.Conn, x.Request, x.Response, x.Inner = conn, ex.req, ex.resp, ex.inner
+	x.Conn, x.Request, x.Response, x.Inner, x.noResponse = conn, ex.req, ex.resp, ex.inner, ex.resp == nil
 	it := m.item()
 	it.Kind, it.Seq, it.Time, it.Conn, it.Exchange = ItemExchange, o.seq, o.time, conn, x
 	it.Dir = decode.Write
@@ -107,10 +109,25 @@ func (m *memory) renderAll(dst []byte, items []*Item, most int) []byte {
 		if at := len(dst); it.Kind == ItemExchange && at < most {
 			if dst = m.render(dst, it); len(dst) > at {
 				it.Rendered = dst[at:len(dst):len(dst)]
+				m.strip(it)
 			}
 		}
 	}
 	return dst
+}
+
+// strip takes back what was rendered of an exchange, while it is still in this core's
+// cache. Messages inside one refer to its request.
+func (m *memory) strip(it *Item) {
+	if x := it.Exchange; m.arena != nil && m.whole && x.Inner == nil {
+		finished(it, m.reuse)
+		x.Request, x.Response = nil, nil
+	}
+}
+
+// isHalf reports whether a message is a request or response that comes in an exchange.
+func isHalf(m *decode.Message) bool {
+	return m.Exchange != 0 && (m.Kind == decode.Request || m.Kind == decode.Response)
 }
 
 // finished calls with for each message that nobody looks at any more once it was given
@@ -124,7 +141,7 @@ func finished(it *Item, with func(*decode.Message)) {
 				with(m)
 			}
 		}
-	case it.Kind == ItemMessage && it.Message != nil && (it.Message.Exchange == 0 || it.Message.Kind != decode.Request && it.Message.Kind != decode.Response):
+	case it.Kind == ItemMessage && it.Message != nil && !isHalf(it.Message):
 		with(it.Message)
 	}
 }
@@ -154,12 +171,7 @@ func (m *memory) recycle(it *Item) {
 	if it.Kind != ItemMessage && it.Kind != ItemExchange {
 		return
 	}
-	finished(it, func(msg *decode.Message) {
-		m.arena.Recycle(msg)
-		if *msg = (decode.Message{}); len(m.spare) < spareMost {
-			m.spare = append(m.spare, msg)
-		}
-	})
+	finished(it, m.reuse)
 	if it.Exchange != nil && len(m.exchanges) < spareMost {
 		*it.Exchange = Exchange{}
 		m.exchanges = append(m.exchanges, it.Exchange)
@@ -167,4 +179,19 @@ func (m *memory) recycle(it *Item) {
 	if *it = (Item{}); len(m.items) < spareMost {
 		m.items = append(m.items, it)
 	}
+}
+
+// reuse takes back a message.
+func (m *memory) reuse(msg *decode.Message) {
+	m.arena.Recycle(msg)
+	if *msg = (decode.Message{}); len(m.spare) < spareMost {
+		m.spare = append(m.spare, msg)
+	}
+}
+
+// takeHidden returns how many messages were left out since it was last called.
+func (m *memory) takeHidden() int {
+	n := m.hidden
+	m.hidden = 0
+	return n
 }

@@ -191,7 +191,7 @@ func (e *Engine) emit(it *Item) error {
 		e.nextID++
 		it.Exchange.ID = e.nextID
 		e.sum.Exchanges++
-		if it.Exchange.Response == nil {
+		if it.Exchange.noResponse {
 			e.sum.NoResponse++
 		}
 	}
@@ -223,12 +223,18 @@ func (e *Engine) Close() (Summary, error) {
 		e.pool.stop()
 		e.sum.Closed = e.sum.Sections > 0 && !e.openSec && !e.unclosed
 	}
-	return e.sum, e.err
+	return e.summary(), e.err
 }
 
 // abandon stops the workers without ending anything.
 func (e *Engine) abandon() Summary {
 	e.closed = true
 	e.pool.stop()
-	return e.sum
+	return e.summary()
+}
+
+func (e *Engine) summary() Summary {
+	s := e.sum
+	s.Messages += uint64(e.pool.hidden)
+	return s
 }

@@ -7,7 +7,7 @@ type Summary struct {
 	Bytes       uint64 // of plaintext in DATA events
 	Sections    uint64
 	Conns       uint64
-	Messages    uint64 // ItemMessage: notices and opaque ones too
+	Messages    uint64 // of any kind: notices and opaque ones too
 	Exchanges   uint64
 	NoResponse  uint64 // exchanges of which no response was seen
 	OpaqueBytes uint64 // bytes that were not HTTP

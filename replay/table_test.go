@@ -169,9 +169,12 @@ func TestInFlightIsBounded(t *testing.T) {
 }
 
 func TestBigArenaIsNotKept(t *testing.T) {
-	b := &batch{arena: make([]byte, 10, keepArena+1), ops: []op{{item: &Item{}}}}
-	if b.reset(false); b.arena != nil || len(b.ops) != 0 {
-		t.Errorf("arena of %d bytes kept", cap(b.arena))
+	b := &batch{shares: make([]share, 2)}
+	b.add(0, op{item: &Item{}}, make([]byte, keepArena+1))
+	b.add(1, op{item: &Item{}}, make([]byte, 10))
+	b.reset(false)
+	if s := b.shares; s[0].arena != nil || s[1].arena == nil || len(s[0].ops) != 0 || len(b.turns) != 0 || b.bytes != 0 {
+		t.Errorf("arenas of %d and %d bytes kept", cap(s[0].arena), cap(s[1].arena))
 	}
 }
 

@@ -61,6 +61,7 @@ func runExport(ctx context.Context, e *env, name string, o *exportOptions) error
 	if err != nil {
 		return err
 	}
+	engine.Exchanges = true
 	// Everything wrong with the flags is said before a file is made.
 	switch o.format {
 	case "json":

@@ -95,6 +95,7 @@ func runShow(ctx context.Context, e *env, name string, ids idSet, o *showOptions
 	if err != nil {
 		return err
 	}
+	engine.Exchanges = true
 	if o.extract != "" || o.out != stdio {
 		return runExtract(ctx, e, name, ids, o, engine)
 	}
