@@ -44,8 +44,12 @@ static __always_inline struct frame *current_call(struct task_struct *task, stru
 static __always_inline int used(struct sock *sk, int moved, __u32 dir)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct task_state *t = bpf_task_storage_get(&tasks, task, 0, 0);
-	struct frame *f = current_call(task, t);
+	struct task_state *t = 0;
+	struct frame *f = 0;
+	if (callers[task->tgid & (CALLERS - 1)]) {
+		t = bpf_task_storage_get(&tasks, task, 0, 0);
+		f = current_call(task, t);
+	}
 	if (!f) {
 		if (t && t->young && moved > 0)
 			promised_moved(t, sk, moved, dir);

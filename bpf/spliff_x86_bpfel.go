@@ -367,6 +367,7 @@ const (
 	SpliffProgSessionTouch   = "session_touch"
 	SpliffProgSockReceived   = "sock_received"
 	SpliffProgSockSent       = "sock_sent"
+	SpliffVarCallers         = "callers"
 	SpliffVarComms           = "comms"
 	SpliffVarGoProbed        = "go_probed"
 	SpliffVarKeepCallFlags   = "keep_call_flags"
@@ -487,6 +488,7 @@ type SpliffMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type SpliffVariableSpecs struct {
+	Callers         *ebpf.VariableSpec `ebpf:"callers"`
 	Comms           *ebpf.VariableSpec `ebpf:"comms"`
 	GoProbed        *ebpf.VariableSpec `ebpf:"go_probed"`
 	KeepCallFlags   *ebpf.VariableSpec `ebpf:"keep_call_flags"`
@@ -578,6 +580,7 @@ func (m *SpliffMaps) Close() error {
 //
 // It can be passed to LoadSpliffObjects or ebpf.CollectionSpec.LoadAndAssign.
 type SpliffVariables struct {
+	Callers         *ebpf.Variable `ebpf:"callers"`
 	Comms           *ebpf.Variable `ebpf:"comms"`
 	GoProbed        *ebpf.Variable `ebpf:"go_probed"`
 	KeepCallFlags   *ebpf.Variable `ebpf:"keep_call_flags"`

@@ -88,6 +88,11 @@ static __always_inline __u32 bits_of(__u32 tgid)
 	return has ? *has : 0;
 }
 
+/* Processes that ever made a TLS call that is recorded, by the low bits of their
+ * number, so that the socket calls of all others on the host are passed over at once. */
+#define CALLERS 8192
+volatile __u8 callers[CALLERS] = {};
+
 /* Says whether the current process is to be recorded. Looked at before anything
  * is copied. */
 static __always_inline bool traced(struct task_state *t)
@@ -95,7 +100,12 @@ static __always_inline bool traced(struct task_state *t)
 	if (stopped)
 		return false;
 	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
-	return tgid != self_tgid && passes(t, bits_of(tgid));
+	if (tgid == self_tgid || !passes(t, bits_of(tgid)))
+		return false;
+	/* Not written again: the line is read by every CPU. */
+	if (!callers[tgid & (CALLERS - 1)])
+		callers[tgid & (CALLERS - 1)] = 1;
+	return true;
 }
 
 static __always_inline struct task_state *my_state(void)
