@@ -148,6 +148,12 @@ static void done(struct end *e)
 	printf("%s %zu %zu\n", e->server ? "server" : "client", e->wrote, e->got);
 	SSL_shutdown(e->s);
 	SSL_free(e->s);
+	/* Closed while something lies there unread, the connection is reset, and the other
+	 * end may lose what was sent to it. */
+	char rest[1000];
+	shutdown(e->fd, SHUT_WR);
+	while (read(e->fd, rest, sizeof(rest)) > 0)
+		;
 	close(e->fd);
 }
 
