@@ -45,21 +45,29 @@ type packer struct {
 // pack replaces the events of c by their zstd frame, and makes all of its header
 // that does not depend on its place in the file.
 func (p *packer) pack(c *chunk) {
-	// The Writer made these events: they can be read.
-	_ = c.about.describe(&c.head, c.raw)
 	c.head.rawLen = uint32(len(c.raw))
 	if p.incompressible(c.raw) {
 		p.store(c)
+		c.describe()
 		return
 	}
-	c.about.keep()
 	enc := p.narrow
 	if len(c.raw) > encodeWindow {
 		enc = p.wide
 	}
-	p.spare, c.raw = c.raw, enc.EncodeAll(c.raw, p.spare[:0])
-	c.head.compLen, c.head.frameCRC = uint32(len(c.raw)), checksum(c.raw)
-	c.frame = append(c.frame[:0], c.raw)
+	frame := enc.EncodeAll(c.raw, p.spare[:0])
+	c.describe()
+	c.about.keep()
+	p.spare, c.raw = c.raw, frame
+	c.head.compLen, c.head.frameCRC = uint32(len(frame)), checksum(frame)
+	c.frame = append(c.frame[:0], frame)
+}
+
+// describe looks at a chunk's events, after who reads all of it in order: another
+// processor wrote them, and a look at each is a wait for memory.
+func (c *chunk) describe() {
+	// The Writer made these events: they can be read.
+	_ = c.about.describe(&c.head, c.raw)
 }
 
 // What is looked at of a chunk before it is compressed: so many bytes at so many
@@ -77,14 +85,16 @@ func (p *packer) incompressible(raw []byte) bool {
 	if len(raw) < sampleFrom {
 		return false
 	}
-	n := 0
+	less := 0
 	for i := range samplePieces {
 		// One by one: the compressor takes longer steps the longer it has found nothing.
 		p.sample = p.narrow.EncodeAll(raw[i*(len(raw)/samplePieces):][:samplePiece], p.sample[:0])
-		n += len(p.sample)
+		less += samplePiece - len(p.sample)
+		if less >= samplePieces*samplePiece/40 {
+			return false
+		}
 	}
-	const all = samplePieces * samplePiece
-	return n > all-all/40
+	return true
 }
 
 // maxBlock is the most bytes of a block in a zstd frame (RFC 8878 §3.1.1.2.4).
