@@ -94,6 +94,10 @@ func odd(r rune) bool { return r >= 0x7f && !visible(r) }
 // appendWild appends captured text as a JSON value: a string, or an object with
 // its bytes when it is not UTF-8.
 func appendWild[T captured](b []byte, s T) []byte {
+	if plain(s) { // most of a head is
+		b = append(append(b, '"'), s...)
+		return append(b, '"')
+	}
 	if !validUTF8(s) {
 		b = append(b, `{"base64":"`...)
 		b = base64.StdEncoding.AppendEncode(b, []byte(s))
@@ -101,6 +105,44 @@ func appendWild[T captured](b []byte, s T) []byte {
 	}
 	b = append(b, '"')
 	return append(appendText(b, s), '"')
+}
+
+// plain reports whether each byte of s stands as it is, by jsonEscape.
+func plain[T captured](s T) bool {
+	const word = 8
+	if len(s) < word {
+		for i := range len(s) {
+			if jsonEscape[s[i]] != 0 {
+				return false
+			}
+		}
+		return true
+	}
+	for i := 0; i < len(s)-word; i += word {
+		if !plainWord(wordAt(s, i)) {
+			return false
+		}
+	}
+	return plainWord(wordAt(s, len(s)-word))
+}
+
+// wordAt returns the eight bytes of s from i on. The compiler makes one load of it.
+func wordAt[T captured](s T, i int) uint64 {
+	s = s[i : i+8]
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+}
+
+// plainWord is plain of eight bytes at once. A byte that is not gets its high bit set; a
+// borrow or carry sets that of another only if there is such a byte.
+func plainWord(x uint64) bool {
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	quote := (x | ('"'^'&')*ones) ^ ('"'|'&')*ones // 0 where it is one of two that differ in one bit
+	angle := (x | ('<'^'>')*ones) ^ ('<'|'>')*ones
+	slash := x ^ '\\'*ones
+	zero := (quote-ones)&^quote | (angle-ones)&^angle | (slash-ones)&^slash
+	wide := x | (x - ' '*ones) | (x + ones) // 0x80 and more, controls, 0x7f
+	return (zero|wide)&highs == 0
 }
 
 // validUTF8 is utf8.Valid of either type. Nearly all text is ASCII and short.
