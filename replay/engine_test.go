@@ -307,6 +307,23 @@ func TestRun(t *testing.T) {
 	}
 }
 
+// TestRunAlone: one worker would only take turns with the goroutine that reads.
+func TestRunAlone(t *testing.T) {
+	s := new(script).session(0).write(1, 0, "GET / HTTP/1.1\r\nHost: a\r\n\r\n").finish()
+	for workers, want := range []int{0, 0, 1} {
+		n := 0
+		o := Options{Workers: workers, Render: func() func([]byte, *Item) []byte {
+			return func(dst []byte, _ *Item) []byte { n++; return dst }
+		}}
+		if _, err := Run(context.Background(), &memSource{evs: s.evs, err: io.EOF}, o, func(*Item) error { return nil }); err != nil {
+			t.Fatal(err)
+		}
+		if n != want {
+			t.Errorf("%d workers: %d exchanges rendered by a worker, want %d", workers, n, want)
+		}
+	}
+}
+
 func TestRunFlushesBeforeItWaits(t *testing.T) {
 	s := new(script).session(0).drop(0, format.Drop{}).drop(0, format.Drop{})
 	n := 0
