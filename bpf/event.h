@@ -32,6 +32,7 @@ enum ev_kind {
 	EV_LOAD = 8,      /* struct ev_hdr: the process's dynamic linker mapped something */
 	EV_HELLO = 9,     /* struct ev_hello, then hdr.len bytes of a handshake as they went over the wire */
 	EV_UNLINKED = 10, /* struct ev_hdr: the process has a session that uses no socket itself */
+	EV_EXTENSIONS = 11, /* struct ev_hello, then hdr.len bytes of an EncryptedExtensions message as its receiver decrypted it */
 };
 
 /* Directions: as format.Dir, minus one. */

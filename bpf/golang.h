@@ -54,6 +54,18 @@ static __always_inline void go_begins(struct conn_key *k, struct frame *f, struc
 	}
 }
 
+/* A client's handshake goes on with the server's EncryptedExtensions. */
+static __always_inline void go_extensions(struct frame *f, __u64 at, __u64 len)
+{
+	struct conn_key k;
+	if (!f || WHAT(f->what) != W_HANDSHAKE)
+		return;
+	key_of(&k, f->ssl);
+	struct conn *c = bpf_map_lookup_elem(&conns, &k);
+	if (c && !c->ended && !c->hs_done)
+		tell_extensions(c, at, len);
+}
+
 SEC("uprobe.multi")
 int go_enter(struct pt_regs *ctx)
 {
@@ -69,6 +81,12 @@ int go_enter(struct pt_regs *ctx)
 	struct go_stack stack;
 	go_key_of(&key, GO_G(ctx));
 	struct go_calls *s = bpf_map_lookup_elem(&goroutines, &key);
+	__u64 what = bpf_get_attach_cookie(ctx);
+	if (WHAT(what) == W_EXTENSIONS) {
+		if (s)
+			go_extensions(go_frame(s, s->depth), GO_REG2(ctx), GO_REG3(ctx));
+		return 0;
+	}
 	if (!s) {
 		bpf_map_update_elem(&goroutines, &key, (void *)&no_calls, BPF_NOEXIST);
 		s = bpf_map_lookup_elem(&goroutines, &key);
@@ -77,7 +95,7 @@ int go_enter(struct pt_regs *ctx)
 		count_loss(LOSS_STATE, 1, 0);
 		return 0;
 	}
-	__u64 sp = stack.hi - PT_REGS_SP(ctx), what = bpf_get_attach_cookie(ctx);
+	__u64 sp = stack.hi - PT_REGS_SP(ctx);
 	__u32 d = s->depth;
 	/* Calls this deep or deeper were left without a return (a panic), or entered
 	 * twice: the stack had to grow first. */

@@ -164,16 +164,17 @@ type SpliffEvHello struct {
 type SpliffEvKind uint32
 
 const (
-	SpliffEvKindEV_DATA      SpliffEvKind = 1
-	SpliffEvKindEV_CONN      SpliffEvKind = 2
-	SpliffEvKindEV_END       SpliffEvKind = 3
-	SpliffEvKindEV_HANDSHAKE SpliffEvKind = 4
-	SpliffEvKindEV_PROC      SpliffEvKind = 5
-	SpliffEvKindEV_EXIT      SpliffEvKind = 6
-	SpliffEvKindEV_FORK      SpliffEvKind = 7
-	SpliffEvKindEV_LOAD      SpliffEvKind = 8
-	SpliffEvKindEV_HELLO     SpliffEvKind = 9
-	SpliffEvKindEV_UNLINKED  SpliffEvKind = 10
+	SpliffEvKindEV_DATA       SpliffEvKind = 1
+	SpliffEvKindEV_CONN       SpliffEvKind = 2
+	SpliffEvKindEV_END        SpliffEvKind = 3
+	SpliffEvKindEV_HANDSHAKE  SpliffEvKind = 4
+	SpliffEvKindEV_PROC       SpliffEvKind = 5
+	SpliffEvKindEV_EXIT       SpliffEvKind = 6
+	SpliffEvKindEV_FORK       SpliffEvKind = 7
+	SpliffEvKindEV_LOAD       SpliffEvKind = 8
+	SpliffEvKindEV_HELLO      SpliffEvKind = 9
+	SpliffEvKindEV_UNLINKED   SpliffEvKind = 10
+	SpliffEvKindEV_EXTENSIONS SpliffEvKind = 11
 )
 
 type SpliffEvProc struct {
@@ -331,6 +332,7 @@ const (
 	SpliffWhatW_INNER_READ SpliffWhat = 15
 	SpliffWhatW_RENEG      SpliffWhat = 16
 	SpliffWhatW_SOCKET     SpliffWhat = 17
+	SpliffWhatW_EXTENSIONS SpliffWhat = 18
 )
 
 // Names of all BPF objects in the ELF.

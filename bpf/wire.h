@@ -71,7 +71,7 @@ static __always_inline bool moved_by_call(struct span *s)
  * post-quantum groups take 1.2 KiB of either hello. */
 #define HELLO_MAX 2048
 
-#define HELLO_FIXED(SIZE)                                                                \
+#define HELLO_FIXED(KIND, SIZE)                                                          \
 	if (n <= (SIZE)) {                                                               \
 		struct {                                                                 \
 			struct ev_hello e;                                               \
@@ -79,7 +79,7 @@ static __always_inline bool moved_by_call(struct span *s)
 		} *r = bpf_ringbuf_reserve(&ring, sizeof(*r), 0);                        \
 		if (!r)                                                                  \
 			return; /* the reader sees that bytes are missing */             \
-		fill_hdr(&r->e.hdr, EV_HELLO, c->id, bpf_ktime_get_ns());                \
+		fill_hdr(&r->e.hdr, KIND, c->id, bpf_ktime_get_ns());                    \
 		r->e.hdr.dir = dir;                                                      \
 		r->e.hdr.len = n;                                                        \
 		r->e.off = off;                                                          \
@@ -107,9 +107,20 @@ static __noinline void tell_hello(struct conn *c, __u64 at, __u64 len, __u32 dir
 	if (len < n)
 		n = len;
 	c->hello[dir] = off + n;
-	HELLO_FIXED(64)
-	HELLO_FIXED(512)
-	HELLO_FIXED(HELLO_MAX)
+	HELLO_FIXED(EV_HELLO, 64)
+	HELLO_FIXED(EV_HELLO, 512)
+	HELLO_FIXED(EV_HELLO, HELLO_MAX)
+}
+
+/* Copies what the server added to its hello, encrypted on the wire (RFC 8446 section
+ * 4.3.1): a message of n bytes. Of a longer one, a key of ECH in it for one, nothing. */
+static __noinline void tell_extensions(struct conn *c, __u64 at, __u64 len)
+{
+	__u32 n = len, dir = DIR_READ, off = 0;
+	if (!c || !len || len > 512)
+		return;
+	HELLO_FIXED(EV_EXTENSIONS, 64)
+	HELLO_FIXED(EV_EXTENSIONS, 512)
 }
 
 /* The same of what the current system call moved: n bytes. */

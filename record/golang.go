@@ -9,20 +9,21 @@ import (
 // goKind names Go's crypto/tls as a [Kind].
 const goKind = "go"
 
-// goRoles are the functions of crypto/tls that are watched. Those without entry are
-// only seen returning, inside of another that is.
+// goRoles are the functions of crypto/tls that are watched. Those of which only one
+// end is are seen inside of another that is.
 var goRoles = map[string]struct {
-	what  what
-	how   how
-	entry bool
+	what       what
+	how        how
+	entry, ret bool
 }{
-	"(*Conn).Read":                {whatRead, howReturn, true},
-	"(*Conn).Write":               {whatWrite, howReturn, true},
-	"(*Conn).Close":               {whatFree, 0, true},
-	"(*Conn).clientHandshake":     {whatHandshake, howConnect, true},
-	"(*Conn).serverHandshake":     {whatHandshake, howAccept, true},
-	"(*Conn).handleRenegotiation": {whatReneg, 0, true},
-	"negotiateALPN":               {whatALPN, 0, false},
+	"(*Conn).Read":                        {whatRead, howReturn, true, true},
+	"(*Conn).Write":                       {whatWrite, howReturn, true, true},
+	"(*Conn).Close":                       {whatFree, 0, true, true},
+	"(*Conn).clientHandshake":             {whatHandshake, howConnect, true, true},
+	"(*Conn).serverHandshake":             {whatHandshake, howAccept, true, true},
+	"(*Conn).handleRenegotiation":         {whatReneg, 0, true, true},
+	"(*encryptedExtensionsMsg).unmarshal": {whatExtensions, 0, true, false},
+	"negotiateALPN":                       {whatALPN, 0, false, true},
 }
 
 // goSites resolves every probe site of a Go program. Errors are those of
@@ -46,6 +47,9 @@ func goSites(m *image) ([]site, error) {
 				return nil, fmt.Errorf("resolve %s: %w", s.name, locate.ErrUncertain)
 			}
 			sites = append(sites, s)
+		}
+		if !role.ret {
+			continue
 		}
 		if f.Spilled && role.what == whatRead {
 			s.flags = flagSpilled

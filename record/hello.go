@@ -19,7 +19,7 @@ type helloFacts struct {
 	sni     string // the server name that the client asked for
 	version uint16 // as the server chose it, 0x0304 for TLS 1.3
 	cipher  uint16 // as the server chose it
-	alpn    string // as the server chose it, before TLS 1.3; later it is encrypted
+	alpn    string // as the server chose it; since TLS 1.3 it is encrypted on the wire
 }
 
 // add takes in bytes of a direction, which stand at off. It reports whether it
@@ -42,6 +42,22 @@ func (h *hello) add(dir uint8, off uint32, b []byte) bool {
 	case 2:
 		readServerHello(body, &h.told)
 	}
+	return h.told != before
+}
+
+// extensions takes in an EncryptedExtensions message (RFC 8446 §4.3.1), as the client's
+// library decrypted it. It reports whether it learnt something.
+func (h *hello) extensions(b []byte) bool {
+	if len(b) < 4 || b[0] != 8 || len(b)-4 != messageLen(b) {
+		return false
+	}
+	before := h.told
+	c := cursor{b[4:]}
+	c.extensions(func(typ int, x *cursor) {
+		if typ == extALPN {
+			h.told.alpn = x.protocol()
+		}
+	})
 	return h.told != before
 }
 
@@ -111,6 +127,15 @@ func (c *cursor) extensions(each func(typ int, body *cursor)) {
 	}
 }
 
+// extALPN is application_layer_protocol_negotiation.
+const extALPN = 16
+
+// protocol reads the one name in it that a server sends (RFC 7301 §3.1).
+func (c *cursor) protocol() string {
+	c.u16()
+	return string(c.take(c.u8()))
+}
+
 // readClientHello reads RFC 8446 §4.1.2; its layout has been the same since TLS 1.0.
 func readClientHello(b []byte, f *helloFacts) {
 	c := cursor{b}
@@ -145,9 +170,8 @@ func readServerHello(b []byte, f *helloFacts) {
 		switch typ {
 		case 43: // supported_versions
 			version = x.u16()
-		case 16: // application_layer_protocol_negotiation, RFC 7301 §3.1
-			x.u16()
-			f.alpn = string(x.take(x.u8()))
+		case extALPN:
+			f.alpn = x.protocol()
 		}
 	})
 	if version != 0 && cipher != 0 {

@@ -109,6 +109,25 @@ func TestHello(t *testing.T) {
 	}
 }
 
+// TestEncryptedExtensions reads what a server answers encrypted, whole or not at all.
+func TestEncryptedExtensions(t *testing.T) {
+	h2 := "\x08\x00\x00\x0f\x00\x0d\x00\x00\x00\x00\x00\x10\x00\x05\x00\x03\x02h2" // server_name, empty, before ALPN
+	for name, tt := range map[string]struct{ msg, alpn string }{
+		"with ALPN":          {h2, "h2"},
+		"without":            {"\x08\x00\x00\x02\x00\x00", ""},
+		"another message":    {"\x0b" + h2[1:], ""},
+		"cut":                {h2[:len(h2)-1], ""},
+		"more than it says":  {h2 + "x", ""},
+		"nothing":            {"", ""},
+		"a name cut by half": {"\x08\x00\x00\x0b\x00\x09\x00\x10\x00\x05\x00\x03\x09h2", ""},
+	} {
+		var h hello
+		if learnt := h.extensions([]byte(tt.msg)); h.told.alpn != tt.alpn || learnt != (tt.alpn != "") {
+			t.Errorf("%s: learnt %v, %+v, want %q", name, learnt, h.told, tt.alpn)
+		}
+	}
+}
+
 // FuzzHello: the other side of a connection chooses these bytes.
 func FuzzHello(f *testing.F) {
 	sent := shaken(f, &tls.Config{}, &tls.Config{ServerName: "a.example", NextProtos: []string{"h2"}})
@@ -122,6 +141,7 @@ func FuzzHello(f *testing.F) {
 			h.add(uint8(dir), uint32(at), b[at:])
 			whole.add(uint8(dir), 0, b)
 		}
+		h.extensions(server)
 		for _, b := range h.sent {
 			if len(b) > maxHello {
 				t.Fatalf("%d bytes kept", len(b))

@@ -35,6 +35,7 @@ const (
 	whatInnerRead
 	whatReneg
 	whatSocket
+	whatExtensions
 )
 
 const (

@@ -128,7 +128,7 @@ func (t *translator) sample(b []byte) error {
 		if e, ok := as[bpf.SpliffEvFork](b); ok {
 			return t.fork(e)
 		}
-	case bpf.SpliffEvKindEV_HELLO:
+	case bpf.SpliffEvKindEV_HELLO, bpf.SpliffEvKindEV_EXTENSIONS:
 		if e, ok := as[bpf.SpliffEvHello](b); ok && uintptr(len(b))-unsafe.Sizeof(*e) >= uintptr(h.Len) {
 			return t.hello(e, b[unsafe.Sizeof(*e):][:h.Len])
 		}
@@ -264,7 +264,7 @@ func (t *translator) conn(e *bpf.SpliffEvConn) error {
 // maxHellos bounds the handshakes that are followed at once: some never end.
 const maxHellos = 4096
 
-// hello takes in the beginning of a handshake. It comes before its connection is
+// hello takes in a part of a handshake. It comes before its connection is
 // announced, unless that was known from the middle.
 func (t *translator) hello(e *bpf.SpliffEvHello, b []byte) error {
 	h := t.hellos[e.Hdr.Conn]
@@ -275,8 +275,14 @@ func (t *translator) hello(e *bpf.SpliffEvHello, b []byte) error {
 		h = new(hello)
 		t.hellos[e.Hdr.Conn] = h
 	}
+	learnt := false
+	if bpf.SpliffEvKind(e.Hdr.Kind) == bpf.SpliffEvKindEV_EXTENSIONS {
+		learnt = h.extensions(b)
+	} else {
+		learnt = h.add(e.Hdr.Dir, e.Off, b)
+	}
 	c := t.conns[e.Hdr.Conn]
-	if !h.add(e.Hdr.Dir, e.Off, b) || c == nil {
+	if !learnt || c == nil {
 		return nil
 	}
 	h.told.fill(&c.info)

@@ -43,7 +43,7 @@ const goTLS = "crypto/tls."
 // must be there; the others are inlined or absent in some versions.
 var goFuncs = []string{
 	"(*Conn).Read", "(*Conn).Write", "(*Conn).Close", "(*Conn).clientHandshake", "(*Conn).serverHandshake",
-	"(*Conn).handleRenegotiation", "negotiateALPN",
+	"(*Conn).handleRenegotiation", "(*encryptedExtensionsMsg).unmarshal", "negotiateALPN",
 }
 
 // GoTLS finds the functions of crypto/tls in a Go program built for x86-64 by Go 1.17

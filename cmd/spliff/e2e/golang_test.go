@@ -100,7 +100,22 @@ func TestGoBodies(t *testing.T) {
 				must(t, client, args...)
 				t.Log(rec.stop())
 				checkBothSides(t, file, "go-client", "go-server", wants)
+				checkGoALPN(t, file)
 			})
+		}
+	}
+}
+
+// checkGoALPN: what was agreed on is known at both ends, also where TLS 1.3 encrypts it.
+func checkGoALPN(t *testing.T, file string) {
+	t.Helper()
+	for _, x := range show(t, file) {
+		want := "" // the client of HTTP/1 offers nothing
+		if x.Req != nil && strings.HasPrefix(x.Req.Path, "/2/") {
+			want = "h2"
+		}
+		if x.TLS.ALPN != want || x.TLS.Version != "TLS 1.3" {
+			t.Errorf("%s of %s: ALPN %q, %s, want %q of TLS 1.3", x.Req.Path, x.Proc.Comm, x.TLS.ALPN, x.TLS.Version, want)
 		}
 	}
 }
