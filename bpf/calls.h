@@ -207,6 +207,8 @@ static __always_inline int left(struct pt_regs *ctx)
 	struct conn *c = 0;
 	if (WHAT(what) == W_HANDSHAKE) {
 		c = shook(&k, f, rc, now);
+		if (c)
+			await_hello(t, &k, c);
 		if (c && c->hs_done && t->young == f->ssl)
 			t->young = 0;
 	} else if (WHAT(what) == W_ALPN)

@@ -61,6 +61,7 @@ struct task_state {
 	__u32 depth;
 	__u32 verdict;  /* 1 no, 2 yes: what the name filter said of */
 	__u64 names[4]; /* these names: the thread's and its process's */
+	__u64 shakes;   /* 1: a session of this thread is in shaking */
 	struct frame frames[FRAMES];
 };
 
@@ -138,7 +139,8 @@ struct {
 	__type(value, struct head_of);
 } heads SEC(".maps");
 
-/* Sockets of sessions that were linked so before their handshake was over, by cookie. */
+/* Sockets, by cookie, from which programs read for sessions whose handshake is not
+ * over: those that were linked so before, and those whose hello got no answer yet. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 4096);

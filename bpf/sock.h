@@ -53,12 +53,10 @@ static __always_inline int used(struct sock *sk, int moved, __u32 dir)
 	if (!f) {
 		if (t && t->young && moved > 0)
 			promised_moved(t, sk, moved, dir);
-		if (matching && moved > 0) {
-			if (dir == DIR_WRITE)
-				match_sent(sk);
-			else
-				hello_received(sk, moved);
-		}
+		if (matching && moved > 0 && dir == DIR_WRITE)
+			match_sent(sk);
+		if ((matching || (t && t->shakes)) && moved > 0 && dir == DIR_READ)
+			hello_received(sk, moved);
 		return 0;
 	}
 	if (moved > 0 && (WHAT(f->what) == W_HANDSHAKE || (t && f->ssl == t->young)))

@@ -284,6 +284,7 @@ type SpliffTaskState struct {
 	Depth   uint32
 	Verdict uint32
 	Names   [4]uint64
+	Shakes  uint64
 	Frames  [4]struct {
 		_        structs.HostLayout
 		Ssl      uint64

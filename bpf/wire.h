@@ -206,6 +206,18 @@ static __always_inline void promised_moved(struct task_state *t, struct sock *sk
 	tell_moved(c, n, dir);
 }
 
+/* A handshake has written its hello and waits for an answer. Its program may be one
+ * that reads from the socket itself and hands on what came (Bun). */
+static __always_inline void await_hello(struct task_state *t, struct conn_key *k, struct conn *c)
+{
+	__u64 cookie = c->cookie;
+	struct head_of of = {.key = *k, .id = c->id};
+	if (c->hs_done || !cookie || !c->hello[DIR_WRITE] || c->hello[DIR_READ])
+		return;
+	bpf_map_update_elem(&shaking, &cookie, &of, BPF_ANY);
+	t->shakes = 1;
+}
+
 /* A receive outside any TLS call: does it bring the other side's hello? */
 static __always_inline void hello_received(struct sock *sk, __u32 n)
 {

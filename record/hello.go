@@ -15,7 +15,7 @@ type hello struct {
 
 // helloFacts is what the hellos of client and server say; zero values are not known.
 type helloFacts struct {
-	client  int    // direction of the client's hello + 1: 1 says that we wrote it
+	client  int    // direction in which the client's messages go + 1: 1 says that we write them
 	sni     string // the server name that the client asked for
 	version uint16 // as the server chose it, 0x0304 for TLS 1.3
 	cipher  uint16 // as the server chose it
@@ -40,6 +40,7 @@ func (h *hello) add(dir uint8, off uint32, b []byte) bool {
 		h.told.client = int(dir) + 1
 		readClientHello(body, &h.told)
 	case 2:
+		h.told.client = 2 - int(dir)
 		readServerHello(body, &h.told)
 	}
 	return h.told != before

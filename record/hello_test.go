@@ -100,6 +100,11 @@ func TestHello(t *testing.T) {
 		if h.add(0, 1, sent[0][1:]) || h.told != (helloFacts{}) {
 			t.Errorf("%s: read %+v though the beginning is missing", tt.name, h.told)
 		}
+		// Either of them tells whose they are.
+		var one hello
+		if one.add(0, 0, sent[1]); one.told.client != 2 || one.told.version != tt.want.version {
+			t.Errorf("%s, server's hello alone: %+v", tt.name, one.told)
+		}
 		// The server's end sees the same hellos the other way.
 		h.add(1, 0, sent[0])
 		h.add(0, 0, sent[1])

@@ -102,6 +102,47 @@ func TestBun(t *testing.T) {
 	idle.Process.Kill()
 	t.Log(rec.stop())
 	checkBothSides(t, file, "bun-client", "bun-server", patternWants())
+	// Its server reads and writes on sockets outside of any call on a session, which
+	// nothing links to them.
+	checkClient(t, file, "bun-client")
+}
+
+// checkClient: a client's role, socket, TLS version and cipher are known. Its ALPN is
+// not: TLS 1.3 encrypts it, and nothing is made up.
+func checkClient(t *testing.T, file, comm string) {
+	t.Helper()
+	n := 0
+	for _, x := range show(t, file) {
+		if x.Proc.Comm != comm {
+			continue
+		}
+		n++
+		if x.Net.Role != "client" || x.Net.Dst == "" || x.TLS.Version != "TLS 1.3" || x.TLS.Cipher == "" || x.TLS.ALPN != "" {
+			t.Errorf("exchange %d of %s: %+v %+v", x.ID, comm, x.Net, x.TLS)
+		}
+	}
+	if n == 0 {
+		t.Errorf("no exchange of %s", comm)
+	}
+	// show tells a role from what was said, too: here it must come from the handshake.
+	for line := range strings.Lines(must(t, spliff, "export", "-f", "events", file)) {
+		var ev struct {
+			Type    string
+			Payload struct {
+				Role, Remote string
+				Version      int
+			}
+		}
+		if !strings.Contains(line, `"type":"conn",`) {
+			continue
+		}
+		if err := json.Unmarshal([]byte(line), &ev); err != nil {
+			t.Fatal(err)
+		}
+		if p := ev.Payload; p.Remote != "" && (p.Role != "client" || p.Version != 0x0304) {
+			t.Errorf("%s", line)
+		}
+	}
 }
 
 // TestChromium: what a browser sends and what it gets, with the server's side of it.
@@ -112,17 +153,33 @@ func TestChromium(t *testing.T) {
 	certificate(t, dir)
 	port := bunServer(t, dir)
 	file := filepath.Join(dir, "session.spl")
+	quiet := []string{"--headless", "--no-sandbox", "--disable-gpu", "--ignore-certificate-errors", "--no-first-run",
+		"--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-quic"}
+	// The probes must be on its file before its first call.
+	idle := start(t, "chromium", append(quiet, "--user-data-dir="+filepath.Join(dir, "idle"), "about:blank")...)
+	for began := time.Now(); !runsBinary(idle.Process.Pid, "chromium"); time.Sleep(50 * time.Millisecond) {
+		if time.Since(began) > 20*time.Second {
+			t.Fatal("chromium does not start")
+		}
+	}
 	rec := record(t, "-o", file, "--comm", "bun-", "--comm", "chromium")
 	began := time.Now()
-	out := must(t, "timeout", "120", "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--ignore-certificate-errors", "--no-first-run",
-		"--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-quic", "--virtual-time-budget=20000",
-		"--user-data-dir="+filepath.Join(dir, "profile"), "--dump-dom", fmt.Sprintf("https://127.0.0.1:%d/", port))
+	out := must(t, "timeout", append(append([]string{"120", "chromium"}, quiet...), "--virtual-time-budget=20000",
+		"--user-data-dir="+filepath.Join(dir, "profile"), "--dump-dom", fmt.Sprintf("https://127.0.0.1:%d/", port))...)
 	t.Logf("chromium took %v", time.Since(began))
 	if !strings.Contains(out, ">done<") {
 		t.Fatalf("the page did not finish: %s", out)
 	}
 	t.Log(rec.stop())
 	checkBrowser(t, file, "chromium")
+	checkClient(t, file, "chromium")
+}
+
+// runsBinary reports whether a process runs a program of that name: what starts a
+// browser is a script at first.
+func runsBinary(pid int, name string) bool {
+	exe, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
+	return err == nil && filepath.Base(exe) == name
 }
 
 // checkBrowser: both sides of what the page made the browser send, once each.
