@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -204,6 +205,20 @@ func installedPatterns() (tls, linkers []string) {
 		tls = append(tls, inFolders(l.files...)...)
 	}
 	return tls, []string{"/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1", "/lib/ld-musl-*.so.1"}
+}
+
+// installedPrograms are the program files of that name that are installed: on the path,
+// and where a script on the path, such as a browser's, has what it starts.
+func installedPrograms(name string) []string {
+	if name == "" || strings.ContainsAny(name, `/*?[\`) {
+		return nil
+	}
+	found := globAll([]string{"/usr/lib/" + name + "*/" + name, "/usr/lib64/" + name + "*/" + name,
+		"/opt/" + name + "*/" + name, "/opt/*/" + name + "/" + name})
+	if path, err := exec.LookPath(name); err == nil {
+		found = append(found, path)
+	}
+	return found
 }
 
 func globAll(patterns []string) []string {

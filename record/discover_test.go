@@ -2,6 +2,7 @@ package record
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -116,5 +117,22 @@ func TestCgroup(t *testing.T) {
 	}
 	if got := p.cgroup(6) + p.cgroup(7); got != "" {
 		t.Errorf("cgroup %q, want none", got)
+	}
+}
+
+// TestInstalledPrograms: a name finds what is on the path; one that is a path or a
+// pattern finds nothing.
+func TestInstalledPrograms(t *testing.T) {
+	sh, err := exec.LookPath("sh")
+	if err != nil {
+		t.Skip("SKIP: no sh on the path")
+	}
+	if got := installedPrograms("sh"); !slices.Contains(got, sh) {
+		t.Errorf("sh: %q, want %s among them", got, sh)
+	}
+	for _, name := range []string{"", "*", "../bin/sh", "s[h]", `s\\h`, "no-such-program"} {
+		if got := installedPrograms(name); got != nil {
+			t.Errorf("%q finds %q", name, got)
+		}
 	}
 }

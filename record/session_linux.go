@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -145,14 +146,32 @@ func (s *Session) open() (err error) {
 			return err
 		}
 	}
+	if err := s.expectPrograms(); err != nil {
+		return err
+	}
 	if len(s.o.Command) > 0 {
-		// Known before it runs, its first call is seen too.
-		if path, err := exec.LookPath(s.o.Command[0]); err == nil {
-			if err := s.libs.expect(path); err != nil {
-				return err
-			}
-		}
 		if s.child, err = startChild(s.k, s.o, s.ring.interrupt); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// expectPrograms looks at the programs that are named: known before they run, their
+// first calls are seen too. To look at a browser takes as long as its start.
+func (s *Session) expectPrograms() error {
+	var paths []string
+	for _, name := range s.o.Comms {
+		paths = append(paths, installedPrograms(name)...)
+	}
+	if len(s.o.Command) > 0 {
+		if path, err := exec.LookPath(s.o.Command[0]); err == nil {
+			paths = append(paths, path)
+		}
+		paths = append(paths, installedPrograms(filepath.Base(s.o.Command[0]))...)
+	}
+	for _, path := range paths {
+		if err := s.libs.expect(path); err != nil {
 			return err
 		}
 	}
