@@ -18,7 +18,7 @@ type suite struct {
 	c      *row // nghttp2; HTTP/2 only
 	tshark *row
 	show   *row // spliff show --json, the file and all
-	one    *row // the same on two cores with one worker
+	one    *row // the same on two cores with one worker, which is none
 	two    *row // … with two
 	both   *row // two processes of one core each at once, for one of them
 }
