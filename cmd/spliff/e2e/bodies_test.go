@@ -176,7 +176,7 @@ func TestPythonBodies(t *testing.T) {
 	start(t, py, "-c", pythonServer, fmt.Sprint(port), filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"))
 	waitPort(t, port)
 	file := filepath.Join(dir, "session.spl")
-	rec := record(t, "-o", file, "--comm", "py-")
+	rec := record(t, "-o", file, "--ring", "64MiB", "--comm", "py-") // 20 MiB at both ends, see nginx
 	must(t, py, append([]string{"-c", pythonClient, fmt.Sprint(port)}, files...)...)
 	t.Log(rec.stop())
 	checkBothSides(t, file, "py-client", "py-server", wants)
