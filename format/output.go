@@ -29,7 +29,7 @@ type output struct {
 	bytes   int // capacity of a fresh chunk
 	workers int
 
-	packer // of who calls submit without workers; each worker has its own
+	packer // of the goroutine that writes; each worker has its own
 
 	free        chan *chunk
 	todo, order chan *chunk

@@ -202,7 +202,6 @@ func (s *sectionWriter) alone(evs ...Event) error {
 	for i := range evs {
 		c.raw = appendEvent(c.raw, &evs[i])
 	}
-	p := packer{encoders: s.out.encoders}
-	p.pack(c)
+	s.out.pack(c)
 	return s.put(c)
 }

@@ -13,8 +13,7 @@ import (
 // file is the one being written.
 type file struct {
 	f     File
-	layer Layer // nil: none
-	w     io.Writer
+	layer Layer  // nil: none
 	path  string // where it is now, "" for a stream
 	final string // where it is to be
 
@@ -34,15 +33,15 @@ type member struct {
 
 // unit writes what lies in pieces, in one go unless a layer is between.
 func (c *file) unit(pieces [][]byte) (n int64, err error) {
-	if g, ok := c.f.(Gatherer); ok && c.layer == nil {
+	if c.layer != nil {
+		n, err = inTurn(c.layer, pieces)
+	} else {
 		whole := int64(0)
 		for _, p := range pieces {
 			whole += int64(len(p))
 		}
-		n, err = g.WritePieces(pieces)
+		n, err = c.f.WritePieces(pieces)
 		err = c.took(n, whole, err)
-	} else {
-		n, err = inTurn(c.w, pieces)
 	}
 	if err != nil {
 		return n, err
@@ -52,7 +51,7 @@ func (c *file) unit(pieces [][]byte) (n int64, err error) {
 	return n, nil
 }
 
-// Write passes b to the file.
+// Write is where a layer writes to.
 func (c *file) Write(b []byte) (int, error) {
 	n, err := c.f.Write(b)
 	return n, c.took(int64(n), int64(len(b)), err)
@@ -112,13 +111,12 @@ func (s *Store) newFile(path, final string) error {
 func (s *Store) use(f File, path, final string) error {
 	now := s.o.Now()
 	c := &file{f: f, path: path, final: final, opened: now, synced: now, stored: &s.stored}
-	c.w = c
 	if s.o.Wrap != nil {
 		layer, err := s.o.Wrap(c)
 		if err != nil {
 			return err
 		}
-		c.layer, c.w = layer, layer
+		c.layer = layer
 	}
 	s.cur = c
 	return nil

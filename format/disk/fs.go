@@ -28,14 +28,11 @@ type FS interface {
 // File is an open file. Its methods are called one at a time.
 type File interface {
 	io.Writer
+	// WritePieces is Write of what lies in several pieces, in one go where the system
+	// can. It may change pieces, but not what they hold.
+	WritePieces(pieces [][]byte) (int64, error)
 	// Sync makes durable what was written. After an error nothing is known of it,
 	// and a second call proves nothing: the kernel has given up those pages.
 	Sync() error
 	Close() error
-}
-
-// Gatherer is a [File] that writes several pieces in one go. It may change pieces,
-// but not what they hold.
-type Gatherer interface {
-	WritePieces(pieces [][]byte) (int64, error)
 }

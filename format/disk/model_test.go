@@ -217,7 +217,7 @@ func (f *modelFile) Write(p []byte) (int, error) {
 	return n, nil
 }
 
-// WritePieces implements [Gatherer]: one call, as it is of a real file.
+// WritePieces implements [File]: one call, as it is of a real file.
 func (f *modelFile) WritePieces(pieces [][]byte) (int64, error) {
 	n, err := f.Write(slices.Concat(pieces...))
 	return int64(n), err

@@ -81,5 +81,5 @@ type osFile struct{ *os.File }
 // Sync implements [File].
 func (f osFile) Sync() error { return syncData(f.File) }
 
-// WritePieces implements [Gatherer].
+// WritePieces implements [File].
 func (f osFile) WritePieces(pieces [][]byte) (int64, error) { return gather(f.File, pieces) }

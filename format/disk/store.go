@@ -113,7 +113,7 @@ func Stream(w io.Writer, o Options) (*Store, error) {
 // stream is a pipe as a [File].
 type stream struct{ io.Writer }
 
-// WritePieces implements [Gatherer]. Who reads a pipe is not to be woken by each piece.
+// WritePieces implements [File]. Who reads a pipe is not to be woken by each piece.
 func (s stream) WritePieces(pieces [][]byte) (int64, error) {
 	if f, ok := s.Writer.(*os.File); ok {
 		return gather(f, pieces)
