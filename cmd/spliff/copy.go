@@ -78,13 +78,3 @@ func copyOptions() format.CopyOptions {
 	}
 	return o
 }
-
-// sayFaults says what of an encrypted session does not authenticate, and returns
-// in how many places.
-func sayFaults(e *env, s *source) int {
-	list := s.faults()
-	for _, f := range list {
-		e.say("spliff: %s: %s", s.name, f)
-	}
-	return len(list)
-}

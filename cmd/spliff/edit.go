@@ -129,7 +129,7 @@ func runEdit(ctx context.Context, e *env, names []string, o *editOptions) error 
 			_, cerr := c.Close()
 			return errors.Join(err, cerr)
 		}
-		lost += sayFaults(e, in.files[i].source) + sayDamage(e, in.files[i].name, r.Damage())
+		lost += sayFaults(e, in.files[i].source) + sayDamage(e, in.files[i].source, r.Damage())
 	}
 	sum, err := c.Close()
 	if err != nil {

@@ -23,6 +23,8 @@ const exportLong = `Write a session in a form that other programs read.
   spliff export a.spl -f json -o - | jq .req.path
   spliff export a.spl -f events -o a.jsonl
 
+Several files are read as one session, in the order given.
+
 An existing file is kept unless --force is given. The file appears under its
 name when it is complete, readable by its owner only: it holds plaintext.
 `
@@ -39,13 +41,13 @@ type exportOptions struct {
 func newExportCmd(e *env) *cobra.Command {
 	var o exportOptions
 	cmd := &cobra.Command{
-		Use:     "export FILE|- -f FORMAT [-o OUT|-]",
+		Use:     "export FILE…|- -f FORMAT [-o OUT|-]",
 		Short:   "Write a session as pcapng, JSON lines or event lines",
 		Long:    exportLong + exitStatus,
 		GroupID: "share",
-		Args:    usageArgs(oneSession),
+		Args:    usageArgs(someSessions),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return runExport(cmd.Context(), e, args[0], &o)
+			return runExport(cmd.Context(), e, args, &o)
 		},
 	}
 	o.engineFlags.register(cmd.Flags())
@@ -56,7 +58,7 @@ func newExportCmd(e *env) *cobra.Command {
 	return cmd
 }
 
-func runExport(ctx context.Context, e *env, name string, o *exportOptions) error {
+func runExport(ctx context.Context, e *env, names []string, o *exportOptions) error {
 	engine, err := o.options(o.format == "json")
 	if err != nil {
 		return err
@@ -81,15 +83,17 @@ func runExport(ctx context.Context, e *env, name string, o *exportOptions) error
 	if encryptedName(o.out) {
 		return usagef("%s would not be encrypted: give a name without .age, or -o - and pipe it to age", o.out)
 	}
-	if sameFile(name, o.out) {
-		return usagef("%s is both the session and the output: it would be lost", name)
+	for _, name := range names {
+		if sameFile(name, o.out) {
+			return usagef("%s is both the session and the output: it would be lost", name)
+		}
 	}
 	out, err := e.createOutput(o.out, o.force)
 	if err != nil {
 		return err
 	}
 	defer out.discard()
-	in, err := o.open(e, name, out)
+	in, err := o.open(e, names, out)
 	if err != nil {
 		return err
 	}

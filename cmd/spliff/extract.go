@@ -13,7 +13,7 @@ import (
 
 // runExtract writes one decoded body, byte for byte. The bytes are captured
 // data: they go to a file or a pipe, never to a terminal.
-func runExtract(ctx context.Context, e *env, name string, ids idSet, o *showOptions, engine replay.Options) error {
+func runExtract(ctx context.Context, e *env, names []string, ids idSet, o *showOptions, engine replay.Options) error {
 	switch {
 	case o.extract == "":
 		return usagef("-o is for --extract: the list and the details go to stdout")
@@ -30,7 +30,7 @@ func runExtract(ctx context.Context, e *env, name string, ids idSet, o *showOpti
 		return err
 	}
 	defer out.discard()
-	in, err := o.open(e, name, out)
+	in, err := o.open(e, names, out)
 	if err != nil {
 		return err
 	}

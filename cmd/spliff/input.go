@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"sync"
 
 	"github.com/spf13/pflag"
@@ -34,14 +35,15 @@ func (f *inputFlags) register(fs *pflag.FlagSet) {
 	fs.StringArrayVarP(&f.identities, "identity", "i", nil, "secret key `FILE` for an encrypted session, age's or OpenSSH's (repeatable)")
 }
 
-// open opens the session called name. Out is flushed whenever the input has to
-// wait, so that a reader downstream of a live session never does.
-func (f *inputFlags) open(e *env, name string, out *output) (*input, error) {
-	src, err := f.source(e, name)
+// open opens the sessions called names, which are read as one. Out is flushed
+// whenever the input has to wait, so that a reader downstream of a live session
+// never does.
+func (f *inputFlags) open(e *env, names []string, out *output) (*input, error) {
+	src, err := f.sources(e, names)
 	if err != nil {
 		return nil, err
 	}
-	in := &input{source: src, out: out, patient: name == stdio}
+	in := &input{source: src, out: out, patient: slices.Contains(names, stdio)}
 	r, err := format.NewReader(src.r, format.ReaderOptions{})
 	if err != nil {
 		in.close()
@@ -87,14 +89,9 @@ var errEnough = errors.New("enough read")
 // verdict says what was wrong with the session. A recording without its END
 // event was cut somewhere, perhaps between two chunks, which only this shows.
 func (in *input) verdict(e *env, sum replay.Summary, toEnd bool) error {
-	broken := in.faults()
-	for _, f := range broken {
-		e.say("spliff: %s: %s", in.name, f)
-	}
+	broken := sayFaults(e, in.source)
 	damage := in.r.Damage()
-	for _, d := range damage {
-		e.say("spliff: %s: %s", in.name, d)
-	}
+	sayDamage(e, in.source, damage)
 	for _, l := range losses(sum) {
 		e.say("spliff: %s: %s", in.name, l)
 	}
@@ -104,7 +101,7 @@ func (in *input) verdict(e *env, sum replay.Summary, toEnd bool) error {
 	if toEnd && sum.Next != 0 {
 		e.say("spliff: %s: the session goes on in its file %d", in.name, sum.Next)
 	}
-	if len(broken) > 0 || len(damage) > 0 || toEnd && !sum.Closed {
+	if broken > 0 || len(damage) > 0 || toEnd && !sum.Closed {
 		return exitError{code: exitDamaged}
 	}
 	return nil

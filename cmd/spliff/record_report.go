@@ -85,23 +85,7 @@ func sizeOf(store *disk.Store) string {
 
 // next says how to look at the session.
 func (o *recordOptions) next(files []string) string {
-	switch first := shellWord(files[0]); {
-	case len(files) == 1:
-		return "spliff show " + first + o.withKey()
-	case o.encrypted():
-		// Encrypted files cannot be joined as they are.
-		return "spliff edit " + first + " " + shellWord(files[1]) + more(files) + o.withKey() + " -o - | spliff show -"
-	default:
-		return "cat " + first + " " + shellWord(files[1]) + more(files) + " | spliff show -"
-	}
-}
-
-// more stands for the files behind the first two.
-func more(files []string) string {
-	if len(files) > 2 {
-		return " …"
-	}
-	return ""
+	return "spliff show " + shellWords(files) + o.withKey()
 }
 
 // withKey is the flag that the session needs to be read.

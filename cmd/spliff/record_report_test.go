@@ -155,9 +155,9 @@ func TestNext(t *testing.T) {
 		{[]string{"it's.spl"}, false, `spliff show 'it'\''s.spl'`},
 		{[]string{"-a.spl"}, false, "spliff show ./-a.spl"},
 		{[]string{"a.age"}, true, "spliff show a.age -i KEYFILE"},
-		{[]string{"a", "b"}, false, "cat a b | spliff show -"},
-		{[]string{"a b", "b", "c"}, false, "cat 'a b' b … | spliff show -"},
-		{[]string{"a", "b", "c"}, true, "spliff edit a b … -i KEYFILE -o - | spliff show -"},
+		{[]string{"a", "b"}, false, "spliff show a b"},
+		{[]string{"a b", "b", "c"}, false, "spliff show 'a b' b …"},
+		{[]string{"a", "b", "c"}, true, "spliff show a b … -i KEYFILE"},
 	}
 	for _, tt := range tests {
 		o := &recordOptions{}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -17,6 +18,8 @@ place and size. What was recorded keeps its numbers and times; a recording that
 was not closed in order does not look as if it had been.
 
   spliff recover broken.spl -o saved.spl
+
+Several files become one, in the order given.
 
 The exit code is 0 if nothing was wrong with the file, else 4, also where the damage
 is only behind the last event or in an index; the new file is kept either way.
@@ -32,13 +35,13 @@ type recoverOptions struct {
 func newRecoverCmd(e *env) *cobra.Command {
 	var o recoverOptions
 	cmd := &cobra.Command{
-		Use:     "recover FILE|- -o OUT|-",
+		Use:     "recover FILE… -o OUT|-",
 		Short:   "Save what is intact of a damaged session",
 		Long:    recoverLong + exitStatus,
 		GroupID: "care",
-		Args:    usageArgs(oneSession),
+		Args:    usageArgs(someSessions),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return runRecover(cmd.Context(), e, args[0], &o)
+			return runRecover(cmd.Context(), e, args, &o)
 		},
 	}
 	fs := cmd.Flags()
@@ -47,11 +50,11 @@ func newRecoverCmd(e *env) *cobra.Command {
 	return cmd
 }
 
-func runRecover(ctx context.Context, e *env, name string, o *recoverOptions) error {
-	if err := o.check(e, name); err != nil {
+func runRecover(ctx context.Context, e *env, names []string, o *recoverOptions) error {
+	if err := o.check(e, names...); err != nil {
 		return err
 	}
-	src, err := o.source(e, name)
+	src, err := o.sources(e, names)
 	if err != nil {
 		return err
 	}
@@ -61,7 +64,7 @@ func runRecover(ctx context.Context, e *env, name string, o *recoverOptions) err
 		return err
 	}
 	defer out.discard()
-	ctx, stop := e.interruptible(ctx, name == stdio, out.discard)
+	ctx, stop := e.interruptible(ctx, slices.Contains(names, stdio), out.discard)
 	defer stop()
 	in := &watched{r: src.until(ctx)}
 	r, err := format.NewReader(in, format.ReaderOptions{})
@@ -80,7 +83,7 @@ func runRecover(ctx context.Context, e *env, name string, o *recoverOptions) err
 	if err := errors.Join(cerr, out.finish()); err != nil {
 		return err
 	}
-	lost := sayFaults(e, src) + sayDamage(e, src.name, r.Damage()) + sayRefused(e, src.name, &sum)
+	lost := sayFaults(e, src) + sayDamage(e, src, r.Damage()) + sayRefused(e, src.name, &sum)
 	if failed {
 		lost++
 		e.say("spliff: %s: reading failed, what follows is lost: %v", src.name, in.err)
@@ -94,8 +97,9 @@ func runRecover(ctx context.Context, e *env, name string, o *recoverOptions) err
 
 // sayDamage says what is damaged, and returns in how many places something is lost
 // by it.
-func sayDamage(e *env, name string, list []format.Damage) (lost int) {
+func sayDamage(e *env, s *source, list []format.Damage) (lost int) {
 	for _, d := range list {
+		name, d := s.place(d)
 		e.say("spliff: %s: %s", name, d)
 		if d.Kind != format.DamageLie {
 			lost++

@@ -11,6 +11,7 @@ import (
 const replayLong = `Run the decoder over a session again and print what it finds, message by
 message: the text that record prints live. The output is a function of the
 session and of the print flags alone; the number of workers does not change it.
+Several files are read as one session, in the order given.
 
   spliff replay a.spl -l -b
   ssh host sudo spliff record -o - | spliff replay -
@@ -26,13 +27,13 @@ type replayOptions struct {
 func newReplayCmd(e *env) *cobra.Command {
 	var f replayOptions
 	cmd := &cobra.Command{
-		Use:     "replay FILE|-",
+		Use:     "replay FILE…|-",
 		Short:   "Print a session message by message, as record prints it live",
 		Long:    replayLong + exitStatus,
 		GroupID: "look",
-		Args:    usageArgs(oneSession),
+		Args:    usageArgs(someSessions),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return runReplay(cmd.Context(), e, args[0], &f)
+			return runReplay(cmd.Context(), e, args, &f)
 		},
 	}
 	f.textFlags.register(cmd.Flags())
@@ -40,7 +41,7 @@ func newReplayCmd(e *env) *cobra.Command {
 	return cmd
 }
 
-func runReplay(ctx context.Context, e *env, name string, f *replayOptions) error {
+func runReplay(ctx context.Context, e *env, names []string, f *replayOptions) error {
 	engine, err := f.engine()
 	if err != nil {
 		return err
@@ -50,7 +51,7 @@ func runReplay(ctx context.Context, e *env, name string, f *replayOptions) error
 		return err
 	}
 	out := e.stdoutOutput()
-	in, err := f.open(e, name, out)
+	in, err := f.open(e, names, out)
 	if err != nil {
 		return err
 	}

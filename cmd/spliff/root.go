@@ -123,14 +123,3 @@ func someSessions(_ *cobra.Command, args []string) error {
 	}
 	return nil
 }
-
-// oneSession is the argument check of commands that read exactly one session.
-func oneSession(_ *cobra.Command, args []string) error {
-	switch len(args) {
-	case 0:
-		return usagef("no session given: name a file, or - for standard input")
-	case 1:
-		return nil
-	}
-	return usagef("one session at a time, got %d: %s", len(args), strings.Join(args, " "))
-}

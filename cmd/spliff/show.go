@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"os"
 	"strconv"
 
 	"github.com/spf13/cobra"
@@ -18,6 +19,7 @@ session: it is the same on every run.
   spliff show a.spl                       the list
   spliff show a.spl 3                     exchange 3 in full
   spliff show a.spl --json | jq .resp.status
+  spliff show a-*.spl 3                   of a recording in several files, in order
   spliff show a.spl --ancestor make       what make and its descendants exchanged
   spliff show a.spl 3 --extract response -o body.bin
   ssh host sudo spliff record -o - | spliff show -
@@ -38,22 +40,20 @@ type showOptions struct {
 func newShowCmd(e *env) *cobra.Command {
 	var o showOptions
 	cmd := &cobra.Command{
-		Use:     "show FILE|- [ID…]",
+		Use:     "show FILE…|- [ID…]",
 		Short:   "List the exchanges of a session, or show some in full",
 		Long:    showLong + exitStatus,
 		GroupID: "look",
-		Args: usageArgs(func(_ *cobra.Command, args []string) error {
-			return oneSession(nil, args[:min(1, len(args))])
-		}),
+		Args:    usageArgs(someSessions),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			ids, err := parseIDs(args[1:])
+			names, ids, err := filesAndIDs(args)
 			if err != nil {
 				return err
 			}
 			if len(ids) > 0 && len(o.ancestors) > 0 {
 				return usagef("--ancestor chooses from the list: leave out the numbers or the flag")
 			}
-			return runShow(cmd.Context(), e, args[0], ids, &o)
+			return runShow(cmd.Context(), e, names, ids, &o)
 		},
 	}
 	fs := cmd.Flags()
@@ -70,22 +70,36 @@ func newShowCmd(e *env) *cobra.Command {
 	return cmd
 }
 
-// parseIDs reads exchange numbers.
+// filesAndIDs takes the files from the exchange numbers behind them. The first
+// argument is a file; 3 is a number also where a file is called so.
 // The answer to a number that is none is a usage error: 1 would say that the
 // session was searched.
-func parseIDs(args []string) (idSet, error) {
-	ids := idSet{}
-	for _, a := range args {
+func filesAndIDs(args []string) (names []string, ids idSet, err error) {
+	names, ids = args[:1], idSet{}
+	for i, a := range args[1:] {
 		id, err := strconv.ParseUint(a, 10, 64)
-		if err != nil || id == 0 {
-			return nil, usagef("not an exchange number: %q (the list shows them, from 1)", a)
+		if err == nil && id > 0 {
+			ids[id] = true
+			continue
 		}
-		ids[id] = true
+		if err == nil || a != stdio && !exists(a) {
+			return nil, nil, usagef("not an exchange number, and no file: %q (the list shows the numbers, from 1)", a)
+		}
+		if len(ids) > 0 {
+			return nil, nil, usagef("%s stands behind an exchange number: name the files first", a)
+		}
+		names = args[:i+2]
 	}
-	return ids, nil
+	return names, ids, nil
 }
 
-func runShow(ctx context.Context, e *env, name string, ids idSet, o *showOptions) error {
+// exists tells whether something is called name.
+func exists(name string) bool {
+	_, err := os.Lstat(name)
+	return err == nil
+}
+
+func runShow(ctx context.Context, e *env, names []string, ids idSet, o *showOptions) error {
 	colour, err := o.colour(e)
 	if err != nil {
 		return err
@@ -97,10 +111,10 @@ func runShow(ctx context.Context, e *env, name string, ids idSet, o *showOptions
 	}
 	engine.Exchanges = true
 	if o.extract != "" || o.out != stdio {
-		return runExtract(ctx, e, name, ids, o, engine)
+		return runExtract(ctx, e, names, ids, o, engine)
 	}
 	out := e.stdoutOutput()
-	in, err := o.open(e, name, out)
+	in, err := o.open(e, names, out)
 	if err != nil {
 		return err
 	}
@@ -127,7 +141,7 @@ func runShow(ctx context.Context, e *env, name string, ids idSet, o *showOptions
 		err := in.print(ctx, e, engine, within(list, o.ancestors))
 		// On stderr, and only to people: stdout stays the list and nothing else.
 		if terminal {
-			e.say("%s", list.footer(name))
+			e.say("%s", list.footer(names))
 		}
 		return err
 	}

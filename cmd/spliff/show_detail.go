@@ -117,7 +117,7 @@ func (s *listSink) Item(it *replay.Item) error {
 func gapped(m *decode.Message) bool { return m != nil && m.Flags&decode.Gapped != 0 }
 
 // footer is said on a terminal after the list.
-func (s *listSink) footer(name string) string {
+func (s *listSink) footer(names []string) string {
 	if s.shown == 0 {
 		return "no exchange in this session"
 	}
@@ -125,5 +125,5 @@ func (s *listSink) footer(name string) string {
 	if s.gapped > 0 {
 		line += fmt.Sprintf(" · %d with missing bytes", s.gapped)
 	}
-	return line + fmt.Sprintf(" · spliff show %s %d for detail", name, s.shown)
+	return line + fmt.Sprintf(" · spliff show %s %d for detail", shellWords(names), s.shown)
 }

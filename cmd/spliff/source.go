@@ -19,6 +19,7 @@ type source struct {
 	file io.Closer // nil for stdin
 
 	faulty interface{ Faults() []sealed.Fault } // nil: not encrypted
+	joined *joined                              // nil: one session
 }
 
 // source opens name, - for stdin.
@@ -112,9 +113,11 @@ func (s *source) why(err error) error {
 	if err == nil {
 		return nil
 	}
-	for _, f := range s.faults() {
-		if f.Another {
-			err = errors.New(f.String())
+	for _, p := range s.each() {
+		for _, f := range p.faults() {
+			if f.Another {
+				err = errors.New(f.String())
+			}
 		}
 	}
 	return fmt.Errorf("open %s: %w", s.name, err)

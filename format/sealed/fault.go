@@ -22,7 +22,7 @@ type Fault struct {
 func (f Fault) String() string {
 	switch {
 	case f.Another:
-		return fmt.Sprintf("several encrypted files one after the other, the second near byte %d: give each to spliff edit FILE… -o OUT, or decrypt each first", f.Offset)
+		return fmt.Sprintf("several encrypted files one after the other, the second near byte %d: name them one by one instead of joining them", f.Offset)
 	case f.End && f.Size == 0:
 		return fmt.Sprintf("not authenticated to the end: the encrypted file is cut at byte %d, or still being written", f.Offset)
 	case f.End:
