@@ -4,7 +4,6 @@ package record
 
 import (
 	"context"
-	"fmt"
 	"sync"
 	"time"
 )
@@ -28,7 +27,7 @@ func (s *Session) attachLater(ctx context.Context) {
 			s.memory.reap()
 		case pid := <-s.unlinked:
 			if err := s.memory.watch(pid, s.libs.proc.mappings(pid)); err != nil {
-				s.libs.problem(fmt.Sprintf("process %d", pid), err)
+				s.libs.trouble(err)
 			}
 		case pid := <-s.scans.c:
 			s.scans.serve(ctx, pid, s.libs.proc, s.scan)
@@ -63,12 +62,9 @@ func (s *Session) scan(ctx context.Context, pid uint32) {
 	if len(small) < len(maps) {
 		s.large.add(pid)
 	}
-	linker, err := s.libs.scan(small)
-	if err != nil {
-		s.libs.problem(fmt.Sprintf("process %d", pid), err)
-	}
+	linker, _ := s.libs.scan(small) // its error is told with the file that met it
 	if err := s.memory.expect(pid, maps); err != nil {
-		s.libs.problem(fmt.Sprintf("process %d", pid), err)
+		s.libs.trouble(err)
 	}
 	if !linker {
 		return
@@ -92,9 +88,7 @@ func (s *Session) scanLarge(ctx context.Context, pid uint32) {
 		if !s.libs.large(m) {
 			continue
 		}
-		if _, _, err := s.libs.look(m); err != nil {
-			s.libs.problem(fmt.Sprintf("process %d", pid), err)
-		}
+		s.libs.look(m) // its error is told with the file that met it
 	}
 	s.scans.add(pid)
 }

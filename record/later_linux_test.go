@@ -2,6 +2,7 @@ package record
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -106,4 +107,50 @@ func TestLargeFileHoldsNothingUp(t *testing.T) {
 		var on uint32
 		return s.k.coll.Maps["linking"].Lookup(pid, &on) == nil && on == 1
 	})
+}
+
+// TestUnwatchedIsAFile: a library that could not be probed is told with its file, and
+// trouble with a process is no library at all.
+func TestUnwatchedIsAFile(t *testing.T) {
+	needCapture(t)
+	s, err := Open(context.Background(), Options{Live: true, Parents: []uint32{uint32(os.Getpid())}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	s.libs.fresh()
+	gone := exec.Command("true")
+	if err := gone.Run(); err != nil {
+		t.Fatal(err)
+	}
+	pid := uint32(gone.Process.Pid)
+	small := filepath.Join(t.TempDir(), "libssl.so.3")
+	copyFile(t, lib(t), small)
+	user := exec.Command(python(t), "-c", "import ctypes, sys, time; ctypes.CDLL(sys.argv[1]); print(1, flush=True); time.sleep(60)", small)
+	out, err := user.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := user.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { user.Process.Kill(); user.Wait() }()
+	if _, err := out.Read(make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
+	s.k.pids = []uint32{pid} // no probe can be put on it
+	s.scan(context.Background(), uint32(user.Process.Pid))
+	told := s.libs.fresh()
+	if len(told) != 1 || told[0].Path != small || told[0].Library != "openssl" || told[0].Problem == "" || told[0].Sites != nil {
+		t.Errorf("told of %+v, want of %s, once, with why it is not recorded", told, small)
+	}
+	s.scan(context.Background(), uint32(user.Process.Pid))
+	maps := s.libs.proc.mappings(uint32(user.Process.Pid))
+	if err := s.memory.watch(pid, maps); err != nil {
+		t.Errorf("a process that is gone is trouble: %v", err)
+	}
+	s.libs.trouble(errors.New("process 7 did not hold still"))
+	if told := s.libs.fresh(); len(told) != 0 || !slices.Equal(s.Troubles(), []string{"process 7 did not hold still"}) {
+		t.Errorf("then of %+v, in trouble %q", told, s.Troubles())
+	}
 }

@@ -50,6 +50,7 @@ type libs struct {
 	targets  []Target
 	handed   int // targets that fresh has returned
 	problems int // targets that carry none
+	troubles []string
 }
 
 func newLibs(proc procFS, k *kernel, offsets []Offsets) *libs {
@@ -71,16 +72,17 @@ func (l *libs) attachInstalled() error {
 	return nil
 }
 
-// scan probes what a process has mapped, and says whether a dynamic linker was new.
+// scan probes what a process has mapped, and says whether a dynamic linker was new. It
+// looks at everything and returns the first error.
 func (l *libs) scan(maps []mapped) (linker bool, err error) {
 	for _, m := range maps {
-		_, isNew, err := l.look(m)
-		if err != nil {
-			return linker, err
+		_, isNew, failed := l.look(m)
+		if err == nil {
+			err = failed
 		}
 		linker = linker || isNew
 	}
-	return linker, nil
+	return linker, err
 }
 
 // large reports whether it will take long to look at a mapped file: not if it was
@@ -192,14 +194,14 @@ func (l *libs) watch(path, open string) (fresh bool) {
 	}
 	// Without it, libraries outside the usual places are found only while mapped now.
 	if err := l.k.watchLinker(open); err != nil {
-		l.problem(path, err)
+		l.trouble(fmt.Errorf("libraries that %s loads from unusual folders are found late: %w", path, err))
 	}
 	return true
 }
 
 // add returns the targets in one file, by index, and probes them at first sight.
-// rows are what its name says it is; with none, its exported functions decide. Only
-// errors that would meet every file are returned; others stay with the target.
+// rows are what its name says it is; with none, its exported functions decide. Every
+// error stays with the target; those that would meet every file are also returned.
 func (l *libs) add(path, open string, rows []*library) (of []int, err error) {
 	id, ok := identity(open)
 	if !ok {
@@ -258,11 +260,15 @@ func (l *libs) resolve(path, open string, rows []*library) (of []int, err error)
 	}
 	for _, c := range found {
 		t := Target{Library: c.kind, Path: path, BuildID: m.buildID, Given: c.given}
-		if err := l.probe(m, c, &t); err != nil {
-			return of, fmt.Errorf("probe %s: %w", path, err)
+		failed := l.probe(m, c, &t)
+		if failed != nil {
+			t.ID, t.Sites, t.Problem = 0, nil, failed.Error()
 		}
 		if at, ok := l.note(t); ok {
 			of = append(of, at)
+		}
+		if failed != nil {
+			return of, fmt.Errorf("probe %s: %w", path, failed)
 		}
 	}
 	l.mu.Lock()
@@ -352,6 +358,15 @@ func identity(path string) (id string, ok bool) {
 }
 
 func (l *libs) problem(path string, err error) { l.note(Target{Path: path, Problem: err.Error()}) }
+
+// trouble takes note of what went wrong and keeps no library from being recorded.
+func (l *libs) trouble(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.troubles) < maxProblems {
+		l.troubles = append(l.troubles, err.Error())
+	}
+}
 
 // list returns the targets found so far.
 func (l *libs) list() []Target {

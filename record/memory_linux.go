@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // memoryWrites are the functions through which OpenSSL writes what is to be sent,
@@ -52,8 +54,11 @@ func (m *memory) watch(pid uint32, maps []mapped) error {
 		// The symbols were read when the sites were found.
 		l, err := m.libs.k.watchWrites(&image{path: file.path, f: f}, sites, pid)
 		f.Close()
+		if errors.Is(err, os.ErrNotExist) || errors.Is(err, unix.ESRCH) {
+			return nil // the process is gone
+		}
 		if err != nil {
-			return fmt.Errorf("watch what process %d writes into memory: %w", pid, err)
+			return fmt.Errorf("addresses of sessions are missing: watch what process %d writes into memory: %w", pid, err)
 		}
 		m.links[pid] = append(m.links[pid], l)
 	}

@@ -296,6 +296,14 @@ func (s *Session) Info() format.Session { return s.info }
 // Targets lists the libraries found so far, those without probes included.
 func (s *Session) Targets() []Target { return s.libs.list() }
 
+// Troubles says what else went wrong: libraries that are found late, connections
+// without addresses.
+func (s *Session) Troubles() []string {
+	s.libs.mu.Lock()
+	defer s.libs.mu.Unlock()
+	return append([]string(nil), s.libs.troubles...)
+}
+
 // Missing lists the features of newer kernels that this recording does without.
 func (s *Session) Missing() []Feature { return s.k.missing() }
 

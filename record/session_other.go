@@ -28,6 +28,9 @@ func (s *Session) Info() format.Session { return format.Session{} }
 // Targets returns nothing.
 func (s *Session) Targets() []Target { return nil }
 
+// Troubles returns nothing.
+func (s *Session) Troubles() []string { return nil }
+
 // Missing returns nothing.
 func (s *Session) Missing() []Feature { return nil }
 

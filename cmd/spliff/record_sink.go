@@ -19,6 +19,7 @@ type recorder interface {
 	Run(context.Context, record.Sink) error
 	Info() format.Session
 	Targets() []record.Target
+	Troubles() []string
 	Missing() []record.Feature
 	Stats() record.Stats
 	ChildExit() (code int, ok bool)

@@ -154,6 +154,9 @@ func (o *recordOptions) report(ctx context.Context, e *env, rec recorder, sink *
 			e.say("spliff: not recorded: programs that use %s: %s", t.Path, t.Problem)
 		}
 	}
+	for _, line := range rec.Troubles() {
+		e.say("spliff: %s", line)
+	}
 	if code, ok := rec.ChildExit(); ok && code != 0 {
 		e.say("spliff: %s exited with %d", o.command[0], code)
 	}

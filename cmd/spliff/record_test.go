@@ -22,20 +22,21 @@ import (
 // fakeRecorder plays the events of a session file to its sink, as record does
 // with those of the kernel.
 type fakeRecorder struct {
-	t       *testing.T
-	file    []byte
-	ownEnd  bool // it writes the END event itself
-	wait    bool // it goes on until its context ends
-	started chan struct{}
-	err     error  // of Run
-	each    func() // is called after each event
-	stats   record.Stats
-	targets []record.Target
-	missing []record.Feature
-	child   int
-	running bool // the command outlives the recording
-	closed  bool
-	options record.Options
+	t        *testing.T
+	file     []byte
+	ownEnd   bool // it writes the END event itself
+	wait     bool // it goes on until its context ends
+	started  chan struct{}
+	err      error  // of Run
+	each     func() // is called after each event
+	stats    record.Stats
+	targets  []record.Target
+	troubles []string
+	missing  []record.Feature
+	child    int
+	running  bool // the command outlives the recording
+	closed   bool
+	options  record.Options
 }
 
 func (r *fakeRecorder) Run(ctx context.Context, sink record.Sink) error {
@@ -78,6 +79,7 @@ func (r *fakeRecorder) Run(ctx context.Context, sink record.Sink) error {
 
 func (r *fakeRecorder) Info() format.Session      { return fixtureInfo() }
 func (r *fakeRecorder) Targets() []record.Target  { return r.targets }
+func (r *fakeRecorder) Troubles() []string        { return r.troubles }
 func (r *fakeRecorder) Missing() []record.Feature { return r.missing }
 func (r *fakeRecorder) Stats() record.Stats       { return r.stats }
 func (r *fakeRecorder) ChildExit() (code int, ok bool) {
@@ -220,12 +222,13 @@ func TestRecordLossAndHints(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			te, rec := newTestEnv(), newFakeRecorder(t)
 			rec.stats, rec.targets, rec.child = tt.stats, rec.targets[:tt.targets], tt.child
+			rec.troubles = []string{"addresses are missing"}
 			rec.use(te)
 			file := filepath.Join(t.TempDir(), "a.spl")
 			if code := te.run(append([]string{"record", "-o", file}, tt.args...)...); code != exitOK {
 				t.Fatalf("exit %d: %s", code, te.err.String())
 			}
-			for _, w := range tt.want {
+			for _, w := range append(tt.want, "\nspliff: addresses are missing\n") {
 				if !strings.Contains(te.err.String(), w) {
 					t.Errorf("stderr %q lacks %q", te.err.String(), w)
 				}
