@@ -23,6 +23,23 @@ type file struct {
 	size           int64         // bytes given to the file
 	stored         *atomic.Int64 // bytes given to files
 	durable        int64         // of plain
+	uncached       int64         // of size, when Uncache was last called
+}
+
+// A recording of gigabytes would push out of memory what its host has there. The
+// last of it stays: a recording that is looked at when it ends is read from memory.
+// To tell the kernel has a price a call, so that it is not told of every chunk.
+const (
+	recent      = 16 << 20
+	uncacheStep = 8 << 20
+)
+
+// uncache lets go of what was synced, which is all that was written, but for last bytes.
+func (c *file) uncache(last int64) {
+	if c.size-c.uncached >= uncacheStep || last == 0 {
+		c.uncached = c.size
+		c.f.Uncache(last)
+	}
 }
 
 // member is a complete file of a rotated session.
@@ -161,7 +178,13 @@ func (s *Store) settle(c *file) error {
 	if s.o.Sync == SyncNone {
 		return nil
 	}
-	return c.f.Sync()
+	if err := c.f.Sync(); err != nil {
+		return err
+	}
+	if s.o.rotates() {
+		c.uncache(0) // else each of many small files would keep its last bytes there
+	}
+	return nil
 }
 
 // rename gives a file its final name.

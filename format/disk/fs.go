@@ -34,5 +34,8 @@ type File interface {
 	// Sync makes durable what was written. After an error nothing is known of it,
 	// and a second call proves nothing: the kernel has given up those pages.
 	Sync() error
+	// Uncache tells the system that it need not keep in memory what was synced, but for
+	// the last bytes of it. It is advice, so that nothing is heard of its success.
+	Uncache(last int64)
 	Close() error
 }

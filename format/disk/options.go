@@ -14,7 +14,7 @@ type Sync uint8
 const (
 	// SyncInterval syncs a second after the first unit that is not durable yet.
 	SyncInterval Sync = iota
-	// SyncNone leaves it to the kernel, at the end too.
+	// SyncNone leaves it to the kernel, at the end too, and so what is kept in memory.
 	SyncNone
 	// SyncChunk syncs before Write returns.
 	SyncChunk

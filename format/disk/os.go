@@ -41,7 +41,7 @@ func open(name string, flags int) (File, error) {
 		f.Close()
 		return nil, &fs.PathError{Op: "open", Path: name, Err: err}
 	}
-	return osFile{f}, nil
+	return &osFile{File: f}, nil
 }
 
 // regular refuses what is no plain file.
@@ -76,10 +76,20 @@ func (osFS) SyncDir(dir string) error {
 	return ignoreUnsupported(f.Sync())
 }
 
-type osFile struct{ *os.File }
+type osFile struct {
+	*os.File
+	uncached int64 // bytes from the start, told once: who reads them later may keep them
+}
 
 // Sync implements [File].
-func (f osFile) Sync() error { return syncData(f.File) }
+func (f *osFile) Sync() error { return syncData(f.File) }
+
+// Uncache implements [File].
+func (f *osFile) Uncache(last int64) {
+	if fi, err := f.Stat(); err == nil {
+		f.uncached = uncache(f.File, f.uncached, fi.Size()-last)
+	}
+}
 
 // WritePieces implements [File].
-func (f osFile) WritePieces(pieces [][]byte) (int64, error) { return gather(f.File, pieces) }
+func (f *osFile) WritePieces(pieces [][]byte) (int64, error) { return gather(f.File, pieces) }

@@ -35,6 +35,19 @@ func syncData(f *os.File) error {
 	}
 }
 
+// uncache lets the kernel drop the pages of a file between two offsets, and returns
+// where the next call goes on. The page that the second is in stays: what is written
+// to it next would read it back.
+func uncache(f *os.File, from, to int64) int64 {
+	if to &^= int64(os.Getpagesize()) - 1; to <= from {
+		return from
+	}
+	// An error says that this file system keeps no pages or takes no advice: then they
+	// are dropped when memory is short, as ever, and nothing of the session is at stake.
+	_ = unix.Fadvise(int(f.Fd()), from, to-from, unix.FADV_DONTNEED)
+	return to
+}
+
 // ignoreUnsupported drops the error of a file system on which folders cannot be
 // synced, such as some network ones: there is no more to be done there.
 func ignoreUnsupported(err error) error {

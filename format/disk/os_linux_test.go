@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -81,4 +82,74 @@ func TestGatherError(t *testing.T) {
 	if n, err := gather(w, [][]byte{{1}, {2}}); n != 0 || !errors.Is(err, unix.EPIPE) {
 		t.Errorf("%d bytes, %v", n, err)
 	}
+}
+
+// TestUncached: of a large file only the last is kept in memory, of one that is
+// complete among several nothing, and the end of a file is there to go on from.
+func TestUncached(t *testing.T) {
+	dir := t.TempDir()
+	var on unix.Statfs_t
+	if err := unix.Statfs(dir, &on); err != nil || on.Type == unix.TMPFS_MAGIC {
+		t.Skipf("SKIP: files of %s are nowhere but in memory: %v", dir, err)
+	}
+	write := func(name string, size int, o Options) *Store {
+		s, err := Create(filepath.Join(dir, name), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		unit := bytes.Repeat([]byte{7}, 1<<20-100) // so that no unit ends where a page does
+		for n := 0; n < size; n += len(unit) {
+			if _, err := s.Write(unit); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return s
+	}
+	single := write("a.spl", 48<<20, Options{Sync: SyncChunk})
+	if n := resident(t, single.Files()[0]); n > recent+uncacheStep+1<<20 || n < recent/2 {
+		t.Errorf("%d MiB of a file of 48 are in memory", n>>20)
+	}
+	several := write("b.spl", 8<<20, Options{Sync: SyncChunk, RotateBytes: 1 << 30})
+	if _, err := several.Next(); err != nil {
+		t.Fatal(err)
+	}
+	if n := resident(t, several.Files()[0]); n > 1<<20 {
+		t.Errorf("%d MiB of a complete file of 8 are in memory", n>>20)
+	}
+	none := write("c.spl", 32<<20, Options{Sync: SyncNone})
+	if n := resident(t, none.Files()[0]); n < 24<<20 {
+		t.Errorf("%d MiB of a file of 32 are in memory: the others show nothing", n>>20)
+	}
+	for _, s := range []*Store{single, several, none} {
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// resident returns how many bytes of a file are in memory.
+func resident(t *testing.T, name string) (n int) {
+	t.Helper()
+	f, err := os.Open(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	fi, err := f.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := unix.Mmap(int(f.Fd()), 0, int(fi.Size()), unix.PROT_READ, unix.MAP_SHARED)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Munmap(b)
+	pages := make([]byte, (len(b)+os.Getpagesize()-1)/os.Getpagesize())
+	if _, _, errno := unix.Syscall(unix.SYS_MINCORE, uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)), uintptr(unsafe.Pointer(&pages[0]))); errno != 0 {
+		t.Fatal(errno)
+	}
+	for _, p := range pages {
+		n += int(p&1) * os.Getpagesize()
+	}
+	return n
 }

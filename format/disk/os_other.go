@@ -12,6 +12,8 @@ func lock(*os.File) error { return nil }
 
 func syncData(f *os.File) error { return f.Sync() }
 
+func uncache(_ *os.File, from, _ int64) int64 { return from }
+
 // ignoreUnsupported: Windows cannot sync a folder at all.
 func ignoreUnsupported(error) error { return nil }
 

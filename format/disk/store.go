@@ -121,8 +121,9 @@ func (s stream) WritePieces(pieces [][]byte) (int64, error) {
 	return inTurn(s, pieces)
 }
 
-func (stream) Sync() error  { return nil }
-func (stream) Close() error { return nil }
+func (stream) Sync() error   { return nil }
+func (stream) Uncache(int64) {}
+func (stream) Close() error  { return nil }
 
 // begin makes file no of a rotated session.
 func (s *Store) begin(no int) error {
@@ -220,6 +221,7 @@ func (s *Store) sync() error {
 		n -= c.layer.Held()
 	}
 	s.made(c, max(n, c.durable))
+	c.uncache(recent)
 	return nil
 }
 
