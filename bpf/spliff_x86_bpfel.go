@@ -333,6 +333,7 @@ const (
 	SpliffWhatW_INNER_READ SpliffWhat = 15
 	SpliffWhatW_RENEG      SpliffWhat = 16
 	SpliffWhatW_SOCKET     SpliffWhat = 17
+	SpliffWhatW_INNER_COPY SpliffWhat = 19
 	SpliffWhatW_EXTENSIONS SpliffWhat = 18
 )
 
@@ -363,6 +364,7 @@ const (
 	SpliffProgGoDone         = "go_done"
 	SpliffProgGoEnter        = "go_enter"
 	SpliffProgGoLeave        = "go_leave"
+	SpliffProgInnerCopy      = "inner_copy"
 	SpliffProgInnerRead      = "inner_read"
 	SpliffProgListProcesses  = "list_processes"
 	SpliffProgNewReturn      = "new_return"
@@ -460,6 +462,7 @@ type SpliffProgramSpecs struct {
 	GoDone        *ebpf.ProgramSpec `ebpf:"go_done"`
 	GoEnter       *ebpf.ProgramSpec `ebpf:"go_enter"`
 	GoLeave       *ebpf.ProgramSpec `ebpf:"go_leave"`
+	InnerCopy     *ebpf.ProgramSpec `ebpf:"inner_copy"`
 	InnerRead     *ebpf.ProgramSpec `ebpf:"inner_read"`
 	ListProcesses *ebpf.ProgramSpec `ebpf:"list_processes"`
 	NewReturn     *ebpf.ProgramSpec `ebpf:"new_return"`
@@ -635,6 +638,7 @@ type SpliffPrograms struct {
 	GoDone        *ebpf.Program `ebpf:"go_done"`
 	GoEnter       *ebpf.Program `ebpf:"go_enter"`
 	GoLeave       *ebpf.Program `ebpf:"go_leave"`
+	InnerCopy     *ebpf.Program `ebpf:"inner_copy"`
 	InnerRead     *ebpf.Program `ebpf:"inner_read"`
 	ListProcesses *ebpf.Program `ebpf:"list_processes"`
 	NewReturn     *ebpf.Program `ebpf:"new_return"`
@@ -657,6 +661,7 @@ func (p *SpliffPrograms) Close() error {
 		p.GoDone,
 		p.GoEnter,
 		p.GoLeave,
+		p.InnerCopy,
 		p.InnerRead,
 		p.ListProcesses,
 		p.NewReturn,

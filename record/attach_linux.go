@@ -278,7 +278,7 @@ func (k *kernel) groups(sites []site, lib uint8) []group {
 		made = group{prog: "new_session", kind: linkSession}
 	}
 	touch := group{prog: "session_touch"}
-	inner := group{prog: "inner_read"}
+	inner, copied := group{prog: "inner_read"}, group{prog: "inner_copy"}
 	goEnter, goLeave, goDone := group{prog: "go_enter"}, group{prog: "go_leave"}, group{prog: "go_done"}
 	add := func(g *group, s site) {
 		g.at = append(g.at, s.off)
@@ -296,6 +296,8 @@ func (k *kernel) groups(sites []site, lib uint8) []group {
 			add(&made, s)
 		case s.what == whatInnerRead:
 			add(&inner, s)
+		case s.what == whatInnerCopy:
+			add(&copied, s)
 		case s.ret:
 			add(&enter, s)
 			if !k.has[FeatureSession] {
@@ -305,7 +307,7 @@ func (k *kernel) groups(sites []site, lib uint8) []group {
 			add(&touch, s)
 		}
 	}
-	return []group{leave, touch, inner, enter, made, goLeave, goDone, goEnter}
+	return []group{leave, touch, inner, copied, enter, made, goLeave, goDone, goEnter}
 }
 
 // watchLinker puts the probe on a dynamic linker that tells of newly mapped files.

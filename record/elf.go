@@ -22,6 +22,7 @@ type image struct {
 	elf     *elf.File
 	symbols map[string]elf.Symbol
 	buildID string
+	gots    map[uint64]string // see slots
 }
 
 // openELF opens an ELF file of another process, which is hostile input: only

@@ -24,35 +24,37 @@ import (
 // So one probe, on an instruction the kernel emulates, sees each read once, where
 // entry and return of the internal function are two.
 //
+// slot is that of the function called there in the method table: innerCopy looks into it.
+//
 // Nothing is assumed that the binary does not show: the slot of the method table is
 // what SSL_read itself jumps through, the function is the same for clients, servers
 // and both, the call is one with SSL3_RT_APPLICATION_DATA (23) and with exactly the
 // arguments the function was given, and they are followed from there to the probe.
 // Anything else is an error, and the caller takes another place.
-func innerRead(m *image, internal uint64) ([]site, error) {
+func innerRead(m *image, internal uint64) (sites []site, slot int64, err error) {
 	if m.elf.Machine != elf.EM_X86_64 {
-		return nil, fmt.Errorf("find the inner read: %w: not amd64", errFlow)
+		return nil, 0, fmt.Errorf("find the inner read: %w: not amd64", errFlow)
 	}
 	if _, ok := m.symbols["OSSL_QUIC_client_method"]; ok {
-		return nil, fmt.Errorf("find the inner read: %w: sessions of QUIC read elsewhere", errFlow)
+		return nil, 0, fmt.Errorf("find the inner read: %w: sessions of QUIC read elsewhere", errFlow)
 	}
-	slot, ok := methodSlot(m, internal)
+	own, ok := methodSlot(m, internal)
 	if !ok {
-		return nil, fmt.Errorf("find the inner read: %w: no call through a method table", errFlow)
+		return nil, 0, fmt.Errorf("find the inner read: %w: no call through a method table", errFlow)
 	}
 	var fn uint64
 	for _, name := range []string{"TLS_method", "TLS_client_method", "TLS_server_method"} {
-		at, ok := methodEntry(m, name, slot)
+		at, ok := methodEntry(m, name, own)
 		if !ok || fn != 0 && at != fn {
-			return nil, fmt.Errorf("find the inner read: %w: %s has another table", errFlow, name)
+			return nil, 0, fmt.Errorf("find the inner read: %w: %s has another table", errFlow, name)
 		}
 		fn = at
 	}
 	w := &readWalk{fetch: func(va uint64) []byte { return m.code(va, 16) }, offset: m.fileOffset}
 	if err := w.run(fn); err != nil {
-		return nil, fmt.Errorf("find the inner read: %w", err)
+		return nil, 0, fmt.Errorf("find the inner read: %w", err)
 	}
-	return slices.SortedFunc(maps.Values(w.at), func(a, b site) int { return cmp.Compare(a.off, b.off) }), nil
+	return slices.SortedFunc(maps.Values(w.at), func(a, b site) int { return cmp.Compare(a.off, b.off) }), w.slot, nil
 }
 
 // methodSlot returns the offset in the method table that a function's last act is
@@ -93,7 +95,7 @@ func methodSlot(m *image, va uint64) (int64, bool) {
 }
 
 // methodEntry returns the function in a slot of the table that an exported
-// function returns the address of.
+// function, or the one that it only jumps to, returns the address of.
 func methodEntry(m *image, name string, slot int64) (uint64, bool) {
 	sym, ok := m.symbols[name]
 	if !ok {
@@ -101,6 +103,10 @@ func methodEntry(m *image, name string, slot int64) (uint64, bool) {
 	}
 	va := m.body(sym.Value)
 	in, err := x86asm.Decode(m.code(va, 16), 64)
+	if rel, direct := in.Args[0].(x86asm.Rel); err == nil && in.Op == x86asm.JMP && direct {
+		va = m.body(uint64(int64(va) + int64(in.Len) + int64(rel)))
+		in, err = x86asm.Decode(m.code(va, 16), 64)
+	}
 	if err != nil || in.Op != x86asm.LEA || in.Args[0] != x86asm.RAX {
 		return 0, false
 	}
@@ -163,6 +169,7 @@ type readWalk struct {
 	offset func(va uint64) (uint64, bool) // in the file
 	ways   []way
 	steps  int
+	slot   int64 // in the method table, of the function that reads
 	at     map[uint64]site
 }
 
@@ -241,7 +248,7 @@ func (w *readWalk) follow(at *way) error {
 			at.enter()
 			at.va = target
 		case in.Op == x86asm.CALL:
-			if err := at.call(in, direct); err != nil {
+			if err := w.call(at, in, direct); err != nil {
 				return err
 			}
 		case direct: // a conditional jump
@@ -280,14 +287,14 @@ func (at *way) enter() {
 }
 
 // call follows a call. One through a table must be the read.
-func (at *way) call(in x86asm.Inst, direct bool) error {
+func (w *readWalk) call(at *way, in x86asm.Inst, direct bool) error {
 	read := false
 	if !direct {
 		a, ok := in.Args[0].(x86asm.Mem)
-		if !ok || !at.reads(a) || at.wait {
+		if !ok || !at.reads(a) || at.wait || w.slot != 0 && w.slot != a.Disp {
 			return errFlow
 		}
-		read = true
+		read, w.slot = true, a.Disp
 	}
 	if err := at.step(in); err != nil {
 		return err
@@ -309,8 +316,8 @@ func (at *way) reads(table x86asm.Mem) bool {
 	peek := arg(x86asm.R9)
 	const applicationData = 23 // SSL3_RT_APPLICATION_DATA, RFC 8446 section 5.1
 	return arg(x86asm.RDI).kind == symSession && arg(x86asm.RSI) == symbol{symConst, applicationData} &&
-		arg(x86asm.RDX) == symbol{kind: symConst} && arg(x86asm.RCX).kind == symBuffer && arg(x86asm.R8).kind == symLength &&
-		(peek.kind == symPeek || peek == symbol{kind: symConst}) && at.stack[at.sp].kind == symOut
+		arg(x86asm.RDX) == symbol{kind: symConst} && arg(x86asm.RCX) == symbol{kind: symBuffer} && arg(x86asm.R8).kind == symLength &&
+		(peek.kind == symPeek || peek == symbol{kind: symConst}) && at.load(at.sp, 8).kind == symOut
 }
 
 // fork returns the same state elsewhere.

@@ -63,7 +63,8 @@ func innerOf(m *image) ([]site, error) {
 	if !ok {
 		return nil, errors.New("SSL_read calls nothing first")
 	}
-	return innerRead(m, inner)
+	sites, _, err := innerRead(m, inner)
+	return sites, err
 }
 
 // checkInner holds what a site must have whatever the compiler made of the rest.

@@ -36,6 +36,7 @@ const (
 	whatReneg
 	whatSocket
 	whatExtensions
+	whatInnerCopy
 )
 
 const (
@@ -103,16 +104,17 @@ func (s Site) String() string {
 
 // site is one place to put a probe.
 type site struct {
-	name  string
-	why   string
-	cost  Cost
-	off   uint64 // in the file
-	what  what
-	how   how
-	flags flags
-	entry bool      // entry probe
-	ret   bool      // return probe; then nothing before off touches the stack
-	regs  registers // of whatInnerRead
+	name   string
+	why    string
+	cost   Cost
+	off    uint64 // in the file
+	what   what
+	how    how
+	flags  flags
+	entry  bool      // entry probe
+	ret    bool      // return probe; then nothing before off touches the stack
+	regs   registers // of whatInnerRead
+	copied places    // of whatInnerCopy
 	// goroutine: a place in Go code, at an entry or else at a return instruction, or
 	// where frame is not 0 at one that stands for returns: then the stack pointer is
 	// that many bytes below the entry's.
@@ -126,7 +128,7 @@ func (s site) public() Site {
 
 // cookie packs what the BPF programs need to know of a site.
 func (s site) cookie(lib uint8) uint64 {
-	return uint64(s.what) | uint64(s.how)<<8 | uint64(lib)<<16 | uint64(s.flags)<<24 | s.regs.cookie() | uint64(s.frame)<<32
+	return uint64(s.what) | uint64(s.how)<<8 | uint64(lib)<<16 | uint64(s.flags)<<24 | s.regs.cookie() | s.copied.cookie() | uint64(s.frame)<<32
 }
 
 // transferSites picks the place to watch one direction. The function that X and
@@ -134,7 +136,7 @@ func (s site) cookie(lib uint8) uint64 {
 // where the exports begin with a sub that it must single-step; and one probe sees
 // both forms. It leaves the length where the longest form does. Where the two do
 // not agree the exports themselves are taken. Better still is where innerRead
-// finds that reads end.
+// finds that reads end, and best where innerCopy finds that bytes are read.
 func transferSites(m *image, f *function) []site {
 	inner, ok := firstCall(m, m.symbols[f.name].Value)
 	for _, form := range f.forms {
@@ -152,8 +154,11 @@ func transferSites(m *image, f *function) []site {
 			break
 		}
 		if f.inner {
-			if sites, err := innerRead(m, inner); err == nil {
-				return sites
+			if ends, slot, err := innerRead(m, inner); err == nil {
+				if copies, err := innerCopy(m, slot); err == nil {
+					return copies
+				}
+				return ends
 			}
 		}
 		return []site{{name: fmt.Sprintf("%s_internal@%#x", f.name, inner), off: off, how: form.how, ret: true, cost: cost,

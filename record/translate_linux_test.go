@@ -381,7 +381,7 @@ func TestConstants(t *testing.T) {
 		whatNew: bpf.SpliffWhatW_NEW, whatFree: bpf.SpliffWhatW_FREE, whatClear: bpf.SpliffWhatW_CLEAR, whatUpRef: bpf.SpliffWhatW_UP_REF,
 		whatShutdown: bpf.SpliffWhatW_SHUTDOWN, whatServer: bpf.SpliffWhatW_SERVER, whatClient: bpf.SpliffWhatW_CLIENT,
 		whatRole: bpf.SpliffWhatW_ROLE, whatInit: bpf.SpliffWhatW_INIT, whatSeen: bpf.SpliffWhatW_SEEN, whatReneg: bpf.SpliffWhatW_RENEG, whatSocket: bpf.SpliffWhatW_SOCKET,
-		whatExtensions: bpf.SpliffWhatW_EXTENSIONS,
+		whatExtensions: bpf.SpliffWhatW_EXTENSIONS, whatInnerCopy: bpf.SpliffWhatW_INNER_COPY, whatInnerRead: bpf.SpliffWhatW_INNER_READ,
 	} {
 		if uint32(got) != uint32(want) {
 			t.Errorf("function kind %d is %d in C", got, want)

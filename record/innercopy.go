@@ -1,0 +1,207 @@
+package record
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"golang.org/x/arch/x86/x86asm"
+)
+
+// innerCopy finds where OpenSSL copies what a record held to who reads it:
+//
+//	int ssl_read_bytes(SSL *s, int type, int *got, unsigned char *buf, size_t len, int peek, size_t *readbytes)
+//	…
+//	memcpy(buf, &rr->data[rr->off], n);
+//
+// A read that finds nothing does not come by, where one probe on the end of each
+// read is passed by the try for more that a server makes after every request. slot is
+// that of ssl_read_bytes in the method tables, as innerRead proves it; every table
+// that the library exports is gone through, as those of DTLS read by another function.
+//
+// What is proved: asked for application data and not to peek, these functions write
+// to the buffer by calls of memcpy alone, and give it to nobody else. And whatever they
+// are asked for, at those calls the session, the type and the peek flag are where
+// the probe looks for them, so that it can tell a read from the others. That a copy
+// is followed by success is so in all of OpenSSL's versions, 1.1.0 to 3.6.
+func innerCopy(m *image, slot int64) ([]site, error) {
+	found := map[uint64]site{}
+	for _, fn := range readers(m, slot) {
+		if err := copies(m, fn, found); err != nil {
+			return nil, fmt.Errorf("find the copy at %#x: %w", fn, err)
+		}
+	}
+	if len(found) == 0 {
+		return nil, fmt.Errorf("find the copy: %w", errFlow)
+	}
+	return slices.SortedFunc(maps.Values(found), func(a, b site) int { return cmp.Compare(a.off, b.off) }), nil
+}
+
+// readers returns the functions in a slot of the method tables that the library
+// exports, none if one of the tables is not understood.
+func readers(m *image, slot int64) []uint64 {
+	var fns []uint64
+	for name := range m.symbols {
+		if !strings.HasSuffix(name, "_method") || !strings.HasPrefix(name, "TLS") && !strings.HasPrefix(name, "DTLS") && !strings.HasPrefix(name, "SSLv") {
+			continue
+		}
+		fn, ok := methodEntry(m, name, slot)
+		if !ok {
+			return nil
+		}
+		if !slices.Contains(fns, fn) {
+			fns = append(fns, fn)
+		}
+	}
+	return fns
+}
+
+// copies adds the places where fn copies to its reader.
+func copies(m *image, fn uint64, found map[uint64]site) error {
+	follow := func(kind, peek int64) (*flow, error) {
+		f := &flow{fetch: func(va uint64) []byte { return m.code(va, 16) }}
+		start := newRegisterFile()
+		for r, v := range map[x86asm.Reg]symbol{x86asm.RDI: {kind: symSession}, x86asm.RSI: {symType, kind}, x86asm.RCX: {symBuffer, untouched}, x86asm.R9: {symPeek, peek}} {
+			start.regs[r-x86asm.RAX] = v
+		}
+		return f, f.follow(fn, start)
+	}
+	const applicationData = 23 // SSL3_RT_APPLICATION_DATA, RFC 8446 section 5.1
+	reading, err := follow(applicationData, 0)
+	if err != nil {
+		return err
+	}
+	whatever, err := follow(anyValue, anyValue)
+	if err != nil {
+		return err
+	}
+	some := false
+	for va, s := range reading.before {
+		in, err := reading.inst(va)
+		if err != nil {
+			return err
+		}
+		is, err := s.fillsBuffer(m, in, va)
+		if err != nil {
+			return err
+		}
+		if !is {
+			continue
+		}
+		at, ok := copySite(m, va, whatever.before[va])
+		if !ok {
+			return fmt.Errorf("%#x: %w", va, errFlow)
+		}
+		found[va], some = at, true
+	}
+	if !some {
+		return errFlow
+	}
+	return nil
+}
+
+// arguments are the registers of the first six (System V ABI).
+var arguments = []x86asm.Reg{x86asm.RDI, x86asm.RSI, x86asm.RDX, x86asm.RCX, x86asm.R8, x86asm.R9}
+
+// fillsBuffer reports whether an instruction is a call of memcpy to the buffer. Any
+// other that could write there is an error.
+func (s *flowState) fillsBuffer(m *image, in x86asm.Inst, va uint64) (bool, error) {
+	leaks := fmt.Errorf("%#x: the buffer goes elsewhere: %w", va, errFlow)
+	// Untouched it is what is left of a register that the callee takes nothing from.
+	buffer := func(r x86asm.Reg) bool {
+		v := s.reg(r)
+		return v.kind == symBuffer && v.n != untouched
+	}
+	switch in.Op {
+	case x86asm.CMP, x86asm.TEST, x86asm.NOP:
+		return false, nil
+	case x86asm.JMP:
+		if _, away := in.Args[0].(x86asm.Mem); away && slices.ContainsFunc(arguments, buffer) {
+			return false, leaks
+		}
+		return false, nil
+	case x86asm.CALL:
+		if slices.ContainsFunc(arguments[1:], buffer) {
+			return false, leaks
+		}
+		if !buffer(x86asm.RDI) {
+			return false, nil
+		}
+		rel, direct := in.Args[0].(x86asm.Rel)
+		if !direct {
+			return false, leaks
+		}
+		name, _ := m.imported(uint64(int64(va) + int64(in.Len) + int64(rel)))
+		if name != "memcpy" && name != "memmove" {
+			return false, leaks
+		}
+		return true, nil
+	}
+	source := in.Args[1]
+	if in.Op == x86asm.PUSH {
+		source = in.Args[0]
+	}
+	given := source != nil && s.value(in, source).kind == symBuffer && in.Op != x86asm.LEA
+	switch to := in.Args[0].(type) {
+	case x86asm.Mem:
+		at := func(r x86asm.Reg) bool { _, _, ok := regIndex(r); return ok && buffer(r) }
+		if at(to.Base) || at(to.Index) {
+			return false, leaks
+		}
+		if _, slot := s.slot(to); given && !slot {
+			return false, leaks
+		}
+	case x86asm.Reg:
+		if _, _, general := regIndex(to); given && (!general || in.Op == x86asm.PUSH) {
+			return false, leaks
+		}
+	}
+	return false, nil
+}
+
+// places say where a probe finds what tells a read from other calls, in words of
+// four bytes: two for each register that calls preserve, then the top of the stack.
+// It is union near of bpf/inner.h.
+type places struct{ session, kind, peek uint8 }
+
+const (
+	stackPlaces = 2 * 6 // the first on the stack
+	stackSeen   = 64    // bytes of it
+)
+
+// cookie is the part of the attach cookie that bpf/inner.h reads.
+func (p places) cookie() uint64 {
+	return uint64(p.session)<<32 | uint64(p.kind)<<40 | uint64(p.peek)<<48
+}
+
+// copySite makes the site at a call of memcpy, s being what holds there in any case.
+func copySite(m *image, va uint64, s *flowState) (site, bool) {
+	off, ok := m.fileOffset(va)
+	if !ok || s == nil {
+		return site{}, false
+	}
+	var has [3]bool
+	var p places
+	p.session, has[0] = s.place(symbol{kind: symSession}, 8)
+	p.kind, has[1] = s.place(symbol{symType, anyValue}, 4)
+	p.peek, has[2] = s.place(symbol{symPeek, anyValue}, 4)
+	return site{name: fmt.Sprintf("ssl3_read_bytes@%#x", va), off: off, what: whatInnerCopy, entry: true, copied: p,
+		why: "call of memcpy that gives a record to its reader, passed by nothing else"}, has == [3]bool{true, true, true}
+}
+
+// place returns where v is, of which size bytes are wanted.
+func (s *flowState) place(v symbol, size int64) (uint8, bool) {
+	for i, has := range s.regs {
+		if n := calleeSaved(i); n >= 0 && has == v {
+			return uint8(2 * n), true
+		}
+	}
+	for _, at := range slices.Sorted(maps.Keys(s.stack)) {
+		if d := at - s.sp; d >= 0 && d%size == 0 && d+size <= stackSeen && s.stack[at].symbol == v && s.stack[at].size >= size {
+			return stackPlaces + uint8(d/4), true
+		}
+	}
+	return 0, false
+}
