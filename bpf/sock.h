@@ -51,11 +51,13 @@ static __always_inline int used(struct sock *sk, int moved, __u32 dir)
 		f = current_call(task, t);
 	}
 	if (!f) {
-		if (t && t->young && moved > 0)
+		if (moved <= 0)
+			return 0;
+		if (t && t->young)
 			promised_moved(t, sk, moved, dir);
-		if (matching && moved > 0 && dir == DIR_WRITE)
+		if (matching && dir == DIR_WRITE)
 			match_sent(sk);
-		if ((matching || (t && t->shakes)) && moved > 0 && dir == DIR_READ)
+		if ((matching || (t && t->shakes)) && dir == DIR_READ)
 			hello_received(sk, moved);
 		return 0;
 	}
