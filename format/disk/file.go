@@ -26,15 +26,17 @@ type file struct {
 	uncached       int64         // of size, when Uncache was last called
 }
 
-// A recording of gigabytes would push out of memory what its host has there. The
-// last of it stays: a recording that is looked at when it ends is read from memory.
-// To tell the kernel has a price a call, so that it is not told of every chunk.
+// A recording of gigabytes would push out of memory what its host has there, and each
+// of its pages would be a new one: what a page costs that was just let go of is a
+// seventh of that in a virtual machine. So the system is told now and then to write
+// out what is there and to let go of it. The last of it stays: a recording that is
+// looked at when it ends is read from memory.
 const (
 	recent      = 16 << 20
 	uncacheStep = 8 << 20
 )
 
-// uncache lets go of what was synced, which is all that was written, but for last bytes.
+// uncache lets go of all that was written but for last bytes.
 func (c *file) uncache(last int64) {
 	if c.size-c.uncached >= uncacheStep || last == 0 {
 		c.uncached = c.size

@@ -34,8 +34,10 @@ type File interface {
 	// Sync makes durable what was written. After an error nothing is known of it,
 	// and a second call proves nothing: the kernel has given up those pages.
 	Sync() error
-	// Uncache tells the system that it need not keep in memory what was synced, but for
-	// the last bytes of it. It is advice, so that nothing is heard of its success.
+	// Uncache tells the system that what was written need not be kept in memory, but for
+	// the last bytes of it: to let go of what is stored and to begin to store the rest,
+	// which is let go of another time. It does not wait for that unless last is 0. It
+	// is advice, so that nothing is heard of its success; errors are [File.Sync]'s.
 	Uncache(last int64)
 	Close() error
 }

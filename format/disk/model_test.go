@@ -27,14 +27,12 @@ type model struct {
 	fault  fault
 	failed string // the operation that failed
 	always bool   // and so does every later one of its kind
-	hasty  string // a file of which Uncache was called for bytes that were not durable
 }
 
 type inode struct {
 	data    []byte
 	durable int  // bytes of it that survive
 	lost    bool // a sync failed: later ones succeed and do nothing
-	gone    int  // bytes of it that Uncache let go of
 }
 
 // fault is a way to fail.
@@ -238,15 +236,8 @@ func (f *modelFile) Sync() error {
 	return nil
 }
 
-// Uncache implements [File]. It cannot fail and is no call of those that are counted.
-func (f *modelFile) Uncache(last int64) {
-	f.m.mu.Lock()
-	defer f.m.mu.Unlock()
-	f.node.gone = max(f.node.gone, len(f.node.data)-int(last))
-	if f.node.durable < f.node.gone {
-		f.m.hasty = f.name
-	}
-}
+// Uncache implements [File]: nothing that matters here.
+func (f *modelFile) Uncache(int64) {}
 
 func (f *modelFile) Close() error {
 	f.m.mu.Lock()
@@ -291,7 +282,6 @@ func (m *model) StopAt(n int) { m.stopAt, m.fault = n, faults()[1] }
 func (m *model) Failed() string { return m.failed }
 func (m *model) Calls() int     { return m.calls }
 func (m *model) Open() int      { return m.open }
-func (m *model) Hasty() string  { return m.hasty }
 func (m *model) Log() string    { return strings.Join(m.log, "\n") }
 
 func (m *model) AfterCrash(names bool) map[string][]byte { return m.afterCrash(names) }

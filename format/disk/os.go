@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"sync/atomic"
 )
 
 // ErrInUse: another process writes the file.
@@ -78,16 +79,27 @@ func (osFS) SyncDir(dir string) error {
 
 type osFile struct {
 	*os.File
-	uncached int64 // bytes from the start, told once: who reads them later may keep them
+	uncaching atomic.Bool
 }
 
 // Sync implements [File].
 func (f *osFile) Sync() error { return syncData(f.File) }
 
-// Uncache implements [File].
+// Uncache implements [File]. A slow disk makes the call wait for room in its queue, so
+// that it has a goroutine of its own, and what comes meanwhile is left to the next.
 func (f *osFile) Uncache(last int64) {
-	if fi, err := f.Stat(); err == nil {
-		f.uncached = uncache(f.File, f.uncached, fi.Size()-last)
+	fi, err := f.Stat()
+	if err != nil {
+		return
+	}
+	to := fi.Size() - last
+	if last == 0 {
+		uncache(f.File, to)
+	} else if f.uncaching.CompareAndSwap(false, true) {
+		go func() {
+			uncache(f.File, to)
+			f.uncaching.Store(false)
+		}()
 	}
 }
 

@@ -35,17 +35,24 @@ func syncData(f *os.File) error {
 	}
 }
 
-// uncache lets the kernel drop the pages of a file between two offsets, and returns
-// where the next call goes on. The page that the second is in stays: what is written
-// to it next would read it back.
-func uncache(f *os.File, from, to int64) int64 {
-	if to &^= int64(os.Getpagesize()) - 1; to <= from {
-		return from
+// uncacheReach is how far back pages are let go of that were not stored yet before.
+// Those of a disk that takes less in the time between two syncs are stored by then.
+const uncacheReach = 64 << 20
+
+// uncache lets the kernel drop the last pages of a file before an offset. The page that
+// it is in stays: what is written to it next would read it back. posix_fadvise(2)
+// begins to write pages that are not stored and drops those that are (mm/fadvise.c).
+func uncache(f *os.File, to int64) {
+	to &^= int64(os.Getpagesize()) - 1
+	from := max(to-uncacheReach, 0)
+	raw, err := f.SyscallConn()
+	if err != nil || to <= 0 {
+		return
 	}
-	// An error says that this file system keeps no pages or takes no advice: then they
-	// are dropped when memory is short, as ever, and nothing of the session is at stake.
-	_ = unix.Fadvise(int(f.Fd()), from, to-from, unix.FADV_DONTNEED)
-	return to
+	// An error says that this file system keeps no pages or takes no advice, or that the
+	// file is closed: then they are dropped when memory is short, as ever, and nothing
+	// of the session is at stake.
+	_ = raw.Control(func(fd uintptr) { _ = unix.Fadvise(int(fd), from, to-from, unix.FADV_DONTNEED) })
 }
 
 // ignoreUnsupported drops the error of a file system on which folders cannot be

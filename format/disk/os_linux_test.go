@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -84,8 +85,8 @@ func TestGatherError(t *testing.T) {
 	}
 }
 
-// TestUncached: of a large file only the last is kept in memory, of one that is
-// complete among several nothing, and the end of a file is there to go on from.
+// TestUncached: of a large file only the last is kept in memory, without a sync too, of
+// one that is complete among several nothing, and the end of a file is there to go on from.
 func TestUncached(t *testing.T) {
 	dir := t.TempDir()
 	var on unix.Statfs_t
@@ -105,9 +106,21 @@ func TestUncached(t *testing.T) {
 		}
 		return s
 	}
-	single := write("a.spl", 48<<20, Options{Sync: SyncChunk})
-	if n := resident(t, single.Files()[0]); n > recent+uncacheStep+1<<20 || n < recent/2 {
-		t.Errorf("%d MiB of a file of 48 are in memory", n>>20)
+	stopped := time.Now()
+	single := write("a.spl", 64<<20, Options{Sync: SyncChunk})
+	behind := write("d.spl", 64<<20, Options{Now: func() time.Time { return stopped }})
+	for _, s := range []*Store{single, behind} {
+		// A goroutine lets go of it, and of what the disk had not stored then another time.
+		for end := time.Now().Add(30 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+			n := resident(t, s.Files()[0])
+			if n < recent/2 || time.Now().After(end) {
+				t.Fatalf("%s: %d MiB of 64 are in memory", s.Files()[0], n>>20)
+			}
+			if n <= recent+3*uncacheStep {
+				break
+			}
+			s.cur.f.Uncache(recent)
+		}
 	}
 	several := write("b.spl", 8<<20, Options{Sync: SyncChunk, RotateBytes: 1 << 30})
 	if _, err := several.Next(); err != nil {
@@ -120,7 +133,7 @@ func TestUncached(t *testing.T) {
 	if n := resident(t, none.Files()[0]); n < 24<<20 {
 		t.Errorf("%d MiB of a file of 32 are in memory: the others show nothing", n>>20)
 	}
-	for _, s := range []*Store{single, several, none} {
+	for _, s := range []*Store{single, behind, several, none} {
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
 		}

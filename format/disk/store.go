@@ -192,6 +192,7 @@ func (s *Store) policy() error {
 	if wait <= 0 {
 		return s.sync()
 	}
+	s.cur.uncache(recent)
 	// Without the timer the last unit before a silence would wait for the next one.
 	if s.timer == nil {
 		s.timer = time.AfterFunc(wait, s.tick)
