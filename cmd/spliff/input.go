@@ -55,7 +55,7 @@ func (f *inputFlags) open(e *env, names []string, out *output) (*input, error) {
 
 // Next implements [replay.Source].
 func (in *input) Next(ev *format.Event) error {
-	if !in.r.Buffered() {
+	if !in.Buffered() {
 		if err := in.out.Flush(); err != nil {
 			return err
 		}
@@ -63,8 +63,9 @@ func (in *input) Next(ev *format.Event) error {
 	return in.r.Next(ev)
 }
 
-// Buffered implements [replay.Source].
-func (in *input) Buffered() bool { return in.r.Buffered() }
+// Buffered implements [replay.Source]. A regular file is never waited for: it ends
+// where there is no more, also when somebody is still writing it.
+func (in *input) Buffered() bool { return in.at != nil || in.r.Buffered() }
 
 // decode runs the engine over the input and hands its items to sink. The error
 // is the sink's, the output's, or exitDamaged when something of the session
