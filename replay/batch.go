@@ -1,12 +1,10 @@
 package replay
 
 import (
-	"sync"
-
 	"github.com/NoFear0411/spliff/decode"
 )
 
-// keepArena is the largest arena kept for reuse, of all workers together: one 16 MiB
+// keepArena is the largest arena kept for reuse, of all lanes together: one 16 MiB
 // event must not be paid for ever after.
 const keepArena = 4 << 20
 
@@ -29,7 +27,7 @@ type op struct {
 	dir   decode.Dir
 	clean bool
 	size  uint32     // of its payload, which follows that of the op before
-	flow  *flowState // owned by the worker of its shard
+	flow  *flowState // owned by whoever works on its lane
 	conn  *Conn
 	item  *Item // opNote, opEnd: passed on with its order and Conn filled in
 	seq   uint64
@@ -39,15 +37,15 @@ type op struct {
 }
 
 // batch is a run of ops in output order. The pushing goroutine fills it, then
-// each worker does its share, then the pusher empties it.
+// each lane's share is done, then the pusher empties it.
 type batch struct {
 	turns  []int // whose share the next op is in
 	bytes  int   // of payload
 	shares []share
-	done   sync.WaitGroup
+	left   int // shares that are not done; guarded by pool.mu once it was sent off
 }
 
-// share is what is one worker's of a batch. The last share is of ops that concern no
+// share is what is one lane's of a batch. The last share is of ops that concern no
 // connection; nobody works on it.
 //
 // Two cores that write to the same cache line, or that read scattered what another one
@@ -87,7 +85,7 @@ func (s *share) next() (items []*Item, hidden int) {
 
 // reset empties a batch for reuse and drops every reference to items, which are
 // the sink's by now: a batch that waits must not keep them alive.
-// If they are transient they go back to their worker with the next ops, small as they
+// If they are transient they go back to their lane with the next ops, small as they
 // are then.
 func (b *batch) reset(transient bool) {
 	b.turns, b.bytes = b.turns[:0], 0

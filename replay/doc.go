@@ -6,13 +6,13 @@
 // requests with responses, and the merge that makes the output independent of
 // the number of workers.
 //
-//	Push ─► tables (conn, proc) ─► op ─► batch ─┬─► worker 0 ─┐
-//	        gaps, overlaps, ends                 └─► worker N ─┴─► merge ─► sink
+//	Push ─► tables (conn, proc) ─► op ─► batch ─┬─► lane 0 ─┐
+//	        gaps, overlaps, ends                 └─► lane N ─┴─► merge ─► sink
 //
 // One goroutine, the caller's, reads events and turns each into ops: steps for
 // one connection. Ops are numbered by their place in the batch, worked off by
-// the goroutine that owns the connection, and their results leave in the order
-// of the ops. What the sink sees is therefore a function of the events alone.
+// connection, by whichever goroutine is free, that one too, and their results
+// leave in the order of the ops. What the sink sees is therefore a function of the events alone.
 //
 // Memory is bounded by events too: connections that have been silent for too long
 // are told so, and when more is held of bodies than the budget allows, those that

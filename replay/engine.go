@@ -22,8 +22,9 @@ var ErrClosed = errors.New("engine is closed")
 // Options are the knobs of an [Engine]. None of them but Limits, Data and
 // MaxConns may change what the sink sees.
 type Options struct {
-	// Workers is the number of goroutines that decode. 0 decodes in the
-	// goroutine that calls Push.
+	// Workers is the number of goroutines that decode, that which calls Push among them.
+	// 0 and 1 decode each event when it is pushed: to put it off for one alone would only
+	// cost time.
 	Workers int
 	// Limits bound the decoder of each connection.
 	Limits decode.Limits
@@ -32,11 +33,11 @@ type Options struct {
 	// it must clone. Strings may be kept, and what the slices of an Inner message hold.
 	// It saves most of the memory that decoding would otherwise allocate.
 	Transient bool
-	// Render, if it is set, is called once for each worker, and what it returns for each
-	// item of an exchange, in the worker's goroutine: it appends to dst what the sink
+	// Render, if it is set, is called once for each lane of the workers, and what it returns for
+	// each item of an exchange, by one goroutine at a time: it appends to dst what the sink
 	// would make of the item, its Exchange.ID left out, which is not known yet. The sink
 	// finds it in Item.Rendered. It may leave any item to the sink by appending nothing,
-	// and is not called without workers, or when much was rendered already.
+	// and is not called with fewer than two workers, or when much was rendered already.
 	Render func() func(dst []byte, it *Item) []byte
 	// Exchanges: requests and responses come in their exchanges only, not also as items
 	// of their own when they are complete. With Transient, of an exchange that was

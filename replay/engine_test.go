@@ -307,8 +307,8 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// TestRunAlone: one worker would only take turns with the goroutine that reads.
-func TestRunAlone(t *testing.T) {
+// TestAlone: one worker is the goroutine that reads.
+func TestAlone(t *testing.T) {
 	s := new(script).session(0).write(1, 0, "GET / HTTP/1.1\r\nHost: a\r\n\r\n").finish()
 	for workers, want := range []int{0, 0, 1} {
 		n := 0

@@ -28,8 +28,8 @@ type flowConfig struct {
 	trace     func(flow uint64, dir decode.Dir, off, n uint64) // nil: nobody asks
 }
 
-// flowState is the decoding state of one connection. Only the worker of its
-// shard touches it, and ops reach it in event order.
+// flowState is the decoding state of one connection. Only who works on its
+// lane touches it, and ops reach it in event order.
 type flowState struct {
 	shard  int
 	serial uint64    // number of the flow

@@ -8,8 +8,8 @@ import (
 // spareMost bounds how many of each wait to be used again.
 const spareMost = 4096
 
-// memory is where one worker takes items from, and the messages in them. With an arena
-// what was given out comes back by recycle, which is called where the worker's ops run;
+// memory is where one lane takes items from, and the messages in them. With an arena
+// what was given out comes back by recycle, which is called where the lane's ops run;
 // without one it is the sink's.
 type memory struct {
 	arena *arena.Arena

@@ -26,13 +26,7 @@ type Source interface {
 // next event, nothing more reaches the sink, and the error is ctx's; it cannot
 // interrupt a src that blocks. An error of src other than io.EOF is returned
 // after what came before it was handed on.
-//
-// One worker is none: Run has nothing to do while it works but to read ahead, and what
-// that saves, handing over costs.
 func Run(ctx context.Context, src Source, o Options, sink func(*Item) error) (Summary, error) {
-	if o.Workers == 1 {
-		o.Workers = 0
-	}
 	e := New(o, sink)
 	var ev format.Event
 	for {
