@@ -370,6 +370,9 @@ func (t *text) handshake(it *replay.Item) {
 	}
 	if h.Dur > 0 {
 		s.own(" [")
+		if h.Bound {
+			s.own("at most ")
+		}
 		// The file may say anything; an int64 must not come out negative.
 		s.latency(int64(min(h.Dur, 1<<62)))
 		s.own("]")

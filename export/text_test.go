@@ -152,6 +152,8 @@ func TestTextLines(t *testing.T) {
 			"00:09:03.332 ⚠ no response yet when the recording ended: GET https://ifconfig.io/ nginx (12959) [stream 1]\n"},
 		{"failed handshake", item(replay.Item{Kind: replay.ItemHandshake, Conn: c, Handshake: &format.Handshake{}}),
 			"00:09:03.332 🔒 TLS handshake failed nginx (12959)\n"},
+		{"handshake in a read", item(replay.Item{Kind: replay.ItemHandshake, Conn: c, Handshake: &format.Handshake{OK: true, Bound: true, Dur: 15_000_000}}),
+			"00:09:03.332 🔒 TLS handshake complete [at most 15.00ms] nginx (12959)\n"},
 		{"items without text", item(replay.Item{Kind: replay.ItemConnEnd, Conn: c, End: &format.ConnEnd{}}), ""},
 	}
 	for _, tt := range tests {

@@ -387,7 +387,7 @@ func ParseClock(p []byte) (Clock, error) {
 
 // AppendTo appends the encoded payload to dst.
 func (v *Handshake) AppendTo(dst []byte) []byte {
-	dst = append(dst, bit(v.OK), 0, 0, 0, 0, 0, 0, 0)
+	dst = append(dst, bit(v.OK), bit(v.Bound), 0, 0, 0, 0, 0, 0)
 	return le.AppendUint64(dst, v.Dur)
 }
 
@@ -396,7 +396,7 @@ func ParseHandshake(p []byte) (Handshake, error) {
 	if err := fixed(p, handshakeLen, "handshake"); err != nil {
 		return Handshake{}, err
 	}
-	return Handshake{OK: p[0] != 0, Dur: le.Uint64(p[8:])}, nil
+	return Handshake{OK: p[0] != 0, Bound: p[1] != 0, Dur: le.Uint64(p[8:])}, nil
 }
 
 func bit(v bool) uint8 {

@@ -188,8 +188,11 @@ type Probe struct {
 
 // Handshake is the payload of a HANDSHAKE event.
 type Handshake struct {
-	OK  bool
-	Dur uint64 // nanoseconds from the first handshake call to its end
+	OK bool
+	// Bound: no call told of its end, so that Dur is from the first byte of the
+	// client's hello to the return of the first call that moved application data.
+	Bound bool
+	Dur   uint64 // nanoseconds from the first handshake call to its end
 }
 
 // End is the payload of the END event, the last event of a section that was

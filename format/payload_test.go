@@ -41,7 +41,7 @@ func payloads() []payload {
 	connEnd1.Causes = [2]LostBytes{{1, 2, 0}, {0, 0, 1<<64 - 1}}
 	drop := Drop{Cause: DropWriter, Events: 1, Bytes: 2, Offset: 3}
 	clock := Clock{Wall: -1, Mono: 2}
-	hand := Handshake{OK: true, Dur: 3}
+	hand := Handshake{OK: true, Bound: true, Dur: 3}
 	unwatched := Unwatched{Library: "rustls", Path: "/usr/bin/a\x1b\xff", BuildID: "ab", Reason: "seen, not supported"}
 	procEnd := ProcEnd{PID: 1<<32 - 1}
 	procEnd1 := ProcEnd{PID: 1, Start: 2, Time: 3, Status: 9, Exited: true}

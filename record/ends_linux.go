@@ -17,7 +17,7 @@ func (t *translator) end(e *bpf.SpliffEvEnd) error {
 		return err
 	}
 	if e.Handshake != 0 {
-		if err := t.handshake(&e.Hdr, c, false, e.HsDur); err != nil {
+		if err := t.handshake(&e.Hdr, c, format.Handshake{Dur: e.HsDur}); err != nil {
 			return err
 		}
 	}

@@ -9,14 +9,16 @@ const maxHello = 2048
 // hello gathers how a TLS handshake begins, as it went over the wire, and reads
 // from it what both sides said openly. Its bytes come from the network: any will do.
 type hello struct {
-	sent [2][]byte // by direction
-	told helloFacts
+	sent  [2][]byte // by direction
+	began [2]uint64 // when the first of them moved, 0 if that was not seen
+	told  helloFacts
 }
 
 // helloFacts is what the hellos of client and server say; zero values are not known.
 type helloFacts struct {
 	client  int    // direction in which the client's messages go + 1: 1 says that we write them
 	sni     string // the server name that the client asked for
+	early   bool   // the client sends application data before the handshake is over
 	version uint16 // as the server chose it, 0x0304 for TLS 1.3
 	cipher  uint16 // as the server chose it
 	alpn    string // as the server chose it; since TLS 1.3 it is encrypted on the wire
@@ -44,6 +46,20 @@ func (h *hello) add(dir uint8, off uint32, b []byte) bool {
 		readServerHello(body, &h.told)
 	}
 	return h.told != before
+}
+
+// bound returns how long the handshake took at most, if application data moved first
+// at time now; 0 if that is not known. Both hellos must be there, and no early data
+// be offered: else data may come before the end.
+func (h *hello) bound(now uint64) uint64 {
+	if h.told.client == 0 || h.told.version == 0 || h.told.early {
+		return 0
+	}
+	began := h.began[h.told.client-1]
+	if began == 0 || now < began {
+		return 0
+	}
+	return now - began
 }
 
 // extensions takes in an EncryptedExtensions message (RFC 8446 §4.3.1), as the client's
@@ -128,8 +144,11 @@ func (c *cursor) extensions(each func(typ int, body *cursor)) {
 	}
 }
 
-// extALPN is application_layer_protocol_negotiation.
-const extALPN = 16
+// extALPN is application_layer_protocol_negotiation, extEarlyData early_data (RFC 8446 §4.2).
+const (
+	extALPN      = 16
+	extEarlyData = 42
+)
 
 // protocol reads the one name in it that a server sends (RFC 7301 §3.1).
 func (c *cursor) protocol() string {
@@ -145,6 +164,7 @@ func readClientHello(b []byte, f *helloFacts) {
 	c.take(c.u16())
 	c.take(c.u8())
 	c.extensions(func(typ int, x *cursor) {
+		f.early = f.early || typ == extEarlyData
 		if typ != 0 || f.sni != "" { // server_name, RFC 6066 §3
 			return
 		}

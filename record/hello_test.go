@@ -114,6 +114,18 @@ func TestHello(t *testing.T) {
 	}
 }
 
+// TestEarlyData: a client that offers it may send before the handshake is over.
+func TestEarlyData(t *testing.T) {
+	h := hello{began: [2]uint64{10, 20}, told: helloFacts{client: 1, version: 0x0304}}
+	if got := h.bound(50); got != 40 {
+		t.Errorf("bound %d, want 40", got)
+	}
+	body := string(make([]byte, 2+32)) + "\x00\x00\x02\x13\x01\x01\x00\x00\x04\x00\x2a\x00\x00"
+	if readClientHello([]byte(body), &h.told); !h.told.early || h.bound(50) != 0 {
+		t.Errorf("%+v, bound %d", h.told, h.bound(50))
+	}
+}
+
 // TestEncryptedExtensions reads what a server answers encrypted, whole or not at all.
 func TestEncryptedExtensions(t *testing.T) {
 	h2 := "\x08\x00\x00\x0f\x00\x0d\x00\x00\x00\x00\x00\x10\x00\x05\x00\x03\x02h2" // server_name, empty, before ALPN

@@ -115,7 +115,7 @@ func (t *translator) sample(b []byte) error {
 				return err
 			}
 			delete(t.hellos, h.Conn)
-			return t.handshake(h, c, true, e.Dur)
+			return t.handshake(h, c, format.Handshake{OK: true, Dur: e.Dur})
 		}
 	case bpf.SpliffEvKindEV_PROC:
 		if e, ok := as[bpf.SpliffEvProc](b); ok {
@@ -158,6 +158,11 @@ func (t *translator) data(d *bpf.SpliffEvData, payload []byte) error {
 		return err
 	}
 	dir := d.Hdr.Dir & 1
+	if d.Off == 0 && c.next == [2]uint64{} && !c.info.MidStream {
+		if err := t.shaken(&d.Hdr, c); err != nil {
+			return err
+		}
+	}
 	if d.Off > c.next[dir] {
 		if err := t.drop(&d.Hdr, c, dir, causeOf(d.Lost), d.Off); err != nil {
 			return err
@@ -171,6 +176,19 @@ func (t *translator) data(d *bpf.SpliffEvData, payload []byte) error {
 		Conn: c.id, Seq: t.seq, Time: d.Hdr.Time, Offset: d.Off, Dur: d.Dur, Payload: payload}
 	t.seq++
 	return t.sink.Event(e)
+}
+
+// shaken tells of a handshake whose end no call told, as the first data of its
+// connection shows that it is over.
+func (t *translator) shaken(h *bpf.SpliffEvHdr, c *tracked) error {
+	hello := t.hellos[h.Conn]
+	if hello == nil {
+		return nil
+	}
+	if most := hello.bound(h.Time); most > 0 {
+		return t.handshake(h, c, format.Handshake{OK: true, Bound: true, Dur: most})
+	}
+	return nil
 }
 
 // drop says that the bytes of a direction from what we hold up to upTo are missing.
@@ -276,6 +294,9 @@ func (t *translator) hello(e *bpf.SpliffEvHello, b []byte) error {
 	if bpf.SpliffEvKind(e.Hdr.Kind) == bpf.SpliffEvKindEV_EXTENSIONS {
 		learnt = h.extensions(b)
 	} else {
+		if e.Off == 0 {
+			h.began[e.Hdr.Dir&1] = e.Hdr.Time
+		}
 		learnt = h.add(e.Hdr.Dir, e.Off, b)
 	}
 	c := t.conns[e.Hdr.Conn]
@@ -311,8 +332,7 @@ func address(family uint16, b [16]uint8, port uint16) netip.AddrPort {
 	return netip.AddrPort{}
 }
 
-func (t *translator) handshake(h *bpf.SpliffEvHdr, c *tracked, ok bool, dur uint64) error {
-	p := format.Handshake{OK: ok, Dur: dur}
+func (t *translator) handshake(h *bpf.SpliffEvHdr, c *tracked, p format.Handshake) error {
 	t.buf = p.AppendTo(t.buf[:0])
 	return t.emit(format.TypeHandshake, h, c, t.buf)
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"unsafe"
@@ -439,5 +440,53 @@ func TestHelloSamples(t *testing.T) {
 	}
 	if len(asked) != 1 || asked[0] != 100 {
 		t.Errorf("asked for %v", asked)
+	}
+}
+
+// TestHandshakeBound: a handshake whose end no call told is over by the first data, and
+// only one that was seen from its start, once.
+func TestHandshakeBound(t *testing.T) {
+	sent := shaken(t, &tls.Config{}, &tls.Config{})
+	hello := func(dir, as uint8, time uint64) []byte {
+		h := hdr(bpf.SpliffEvKindEV_HELLO, 1)
+		b := sent[as][:min(len(sent[as]), maxHello)]
+		h.Dir, h.Len, h.Time = dir, uint32(len(b)), time
+		return sampleOf(bpf.SpliffEvHello{Hdr: h}, string(b))
+	}
+	told := sampleOf(bpf.SpliffEvHandshake{Hdr: hdr(bpf.SpliffEvKindEV_HANDSHAKE, 1), Dur: 9}, "")
+	mid := sampleOf(bpf.SpliffEvConn{Hdr: hdr(bpf.SpliffEvKindEV_CONN, 1), Key: testKey(0x10), Mid: 1}, "")
+	conn, data, more := connSample(1, 0x10), dataSample(1, 0, 0, "abc", 0), dataSample(1, 0, 3, "d", 0)
+	bound := func(dur uint64) []format.Handshake { return []format.Handshake{{OK: true, Bound: true, Dur: dur}} }
+	for _, tt := range []struct {
+		name    string
+		samples [][]byte
+		want    []format.Handshake
+	}{
+		{"client", [][]byte{hello(0, 0, 1000), hello(1, 1, 2000), conn, data, more, dataSample(1, 1, 0, "e", 0)}, bound(4000)},
+		{"server", [][]byte{hello(1, 0, 3000), hello(0, 1, 4000), conn, dataSample(1, 1, 0, "e", 0), data}, bound(2000)},
+		{"a call told", [][]byte{hello(0, 0, 1000), hello(1, 1, 2000), conn, told, data}, []format.Handshake{{OK: true, Dur: 9}}},
+		{"half a handshake", [][]byte{hello(0, 0, 1000), conn, data}, nil},
+		{"its client not seen", [][]byte{hello(1, 1, 2000), conn, data}, nil},
+		{"from the middle", [][]byte{hello(0, 0, 1000), hello(1, 1, 2000), mid, data}, nil},
+		{"its first data lost", [][]byte{hello(0, 0, 1000), hello(1, 1, 2000), conn, more}, nil},
+	} {
+		var got []format.Handshake
+		tr := newTestTranslator(t, noKernel{}, 0)
+		tr.sink = sinkFunc(func(e *format.Event) error {
+			if e.Type != format.TypeHandshake {
+				return nil
+			}
+			h, err := format.ParseHandshake(e.Payload)
+			got = append(got, h)
+			return err
+		})
+		for _, s := range tt.samples {
+			if err := tr.sample(s); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if !slices.Equal(got, tt.want) {
+			t.Errorf("%s: %+v, want %+v", tt.name, got, tt.want)
+		}
 	}
 }

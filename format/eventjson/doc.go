@@ -22,7 +22,7 @@
 // Fields of a payload that have words for their values take them or numbers: role
 // (client, server), reason (free, exit, exec, reuse), cause (ring_full, fault,
 // snaplen, no_state, missed, control, writer). Lists are named as one item of
-// them is: arg, site. HANDSHAKE's duration is dur. Numbers of 64 bits may be given
+// them is: arg, site. HANDSHAKE's duration is dur, which may be a bound. Numbers of 64 bits may be given
 // in a string, in decimal or, without a sign, with 0x; those above 2^53 are written so, because
 // many programs round them. A payload that named fields cannot give back byte
 // for byte is written as base64.

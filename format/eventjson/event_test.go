@@ -86,6 +86,8 @@ func TestLines(t *testing.T) {
 			`{"seq":0,"type":"end","payload":{"reason":"limit","events":1,"bytes":2,"lost_events":3,"lost_bytes":4}}`},
 		{"handshake", format.Event{Type: format.TypeHandshake, Conn: 1, Payload: encoded(format.Handshake{OK: true, Dur: 9})},
 			`{"seq":0,"type":"handshake","conn":1,"payload":{"ok":true,"dur":9}}`},
+		{"handshake in a read", format.Event{Type: format.TypeHandshake, Conn: 1, Payload: encoded(format.Handshake{OK: true, Bound: true, Dur: 9})},
+			`{"seq":0,"type":"handshake","conn":1,"payload":{"ok":true,"bound":true,"dur":9}}`},
 		{"unwatched", format.Event{Type: format.TypeUnwatched, Payload: encoded(format.Unwatched{Library: "s2n", Path: "/p", BuildID: "ab", Reason: "why"})},
 			`{"seq":0,"type":"unwatched","payload":{"library":"s2n","path":"/p","build_id":"ab","reason":"why"}}`},
 		{"reserved", format.Event{Type: format.TypeMark, Payload: []byte("hi")}, `{"seq":0,"type":"mark","base64":"aGk="}`},
@@ -188,7 +190,7 @@ func randomEvent(rng *rand.Rand) format.Event {
 	case format.TypeEnd:
 		ev.Payload = encoded(format.End{Reason: text(), Events: big()})
 	case format.TypeHandshake:
-		ev.Payload = encoded(format.Handshake{OK: rng.IntN(2) == 0, Dur: big()})
+		ev.Payload = encoded(format.Handshake{OK: rng.IntN(2) == 0, Bound: rng.IntN(2) == 0, Dur: big()})
 	}
 	switch rng.IntN(4) {
 	case 0:

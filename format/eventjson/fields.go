@@ -133,6 +133,7 @@ func unwatchedFields(c *codec, v *format.Unwatched) {
 
 func handshakeFields(c *codec, v *format.Handshake) {
 	c.flag("ok", &v.OK)
+	c.flag("bound", &v.Bound)
 	c.u64("dur", &v.Dur)
 }
 
