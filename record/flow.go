@@ -13,15 +13,22 @@ import (
 // not agree on is unknown; a way that a known value closes is not followed.
 type flow struct {
 	fetch  func(va uint64) []byte // code at va
+	dies   func(va uint64) bool   // the function there does not return
 	before map[uint64]*flowState
 	todo   []uint64
+}
+
+func newFlow(m *image) *flow {
+	return &flow{fetch: func(va uint64) []byte { return m.code(va, 16) }, dies: func(va uint64) bool {
+		name, _ := m.imported(va)
+		return name == "__stack_chk_fail" || name == "OPENSSL_die" || name == "abort"
+	}}
 }
 
 // flowState is what holds before an instruction.
 type flowState struct {
 	*registerFile
-	equal  truth // of the last comparison
-	canary bool  // the stack protector's word was just compared
+	equal truth // of the last comparison
 }
 
 // truth is what is known of a condition.
@@ -41,6 +48,16 @@ func truthOf(is, known bool) truth {
 		return yes
 	}
 	return no
+}
+
+func (t truth) not() truth {
+	switch t {
+	case yes:
+		return no
+	case no:
+		return yes
+	}
+	return maybe
 }
 
 // Bounds of what is followed. Functions that read records have some 800 instructions,
@@ -108,15 +125,12 @@ func (f *flow) step(va uint64) error {
 		return nil // a function of another file instead of a return
 	case direct && in.Op != x86asm.CALL: // a conditional jump
 		taken := maybe
-		switch {
-		case in.Op == x86asm.JNE && s.canary:
-			taken = no // to where the program is aborted
-		case in.Op == x86asm.JE:
+		switch in.Op {
+		case x86asm.JE:
 			taken = s.equal
-		case in.Op == x86asm.JNE && s.equal != maybe:
-			taken = yes + no - s.equal
+		case x86asm.JNE:
+			taken = s.equal.not()
 		}
-		s.canary = false
 		if taken != no {
 			if err := f.meet(target, s.clone()); err != nil {
 				return err
@@ -126,6 +140,9 @@ func (f *flow) step(va uint64) error {
 			return nil
 		}
 		return f.meet(next, s)
+	}
+	if in.Op == x86asm.CALL && direct && f.dies(target) {
+		return nil
 	}
 	s.compare(in)
 	if err := s.registerFile.step(in); err != nil {
@@ -139,7 +156,6 @@ func (f *flow) step(va uint64) error {
 
 // compare notes what an instruction says of the next condition.
 func (s *flowState) compare(in x86asm.Inst) {
-	s.canary = comparesCanary(in)
 	switch in.Op {
 	case x86asm.MOV, x86asm.MOVZX, x86asm.LEA, x86asm.PUSH, x86asm.POP, x86asm.NOP:
 		return // these leave the flags alone
@@ -179,7 +195,7 @@ func (f *flow) meet(va uint64, s flowState) error {
 func (s *flowState) clone() flowState {
 	m := *s.registerFile
 	m.stack = maps.Clone(m.stack)
-	return flowState{&m, s.equal, s.canary}
+	return flowState{&m, s.equal}
 }
 
 // weaken keeps of s what also holds in other, and reports whether that is less.
@@ -203,9 +219,6 @@ func (s *flowState) weaken(other flowState) (changed bool, err error) {
 	}
 	if s.equal != other.equal && s.equal != maybe {
 		s.equal, changed = maybe, true
-	}
-	if s.canary && !other.canary {
-		s.canary, changed = false, true
 	}
 	return changed, nil
 }

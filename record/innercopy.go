@@ -61,7 +61,7 @@ func readers(m *image, slot int64) []uint64 {
 // copies adds the places where fn copies to its reader.
 func copies(m *image, fn uint64, found map[uint64]site) error {
 	follow := func(kind, peek int64) (*flow, error) {
-		f := &flow{fetch: func(va uint64) []byte { return m.code(va, 16) }}
+		f := newFlow(m)
 		start := newRegisterFile()
 		for r, v := range map[x86asm.Reg]symbol{x86asm.RDI: {kind: symSession}, x86asm.RSI: {symType, kind}, x86asm.RCX: {symBuffer, untouched}, x86asm.R9: {symPeek, peek}} {
 			start.regs[r-x86asm.RAX] = v

@@ -163,7 +163,7 @@ func FuzzFlow(f *testing.F) {
 				return nil
 			}
 			return code[va:]
-		}}
+		}, dies: func(va uint64) bool { return va == 7 }}
 		start := newRegisterFile()
 		start.regs[1] = symbol{symBuffer, untouched}
 		if err := w.follow(0, start); err != nil {

@@ -304,12 +304,14 @@ func (m *registerFile) spoil(r x86asm.Reg) error {
 	switch {
 	case r >= x86asm.AL && r <= x86asm.BL:
 		m.regs[r-x86asm.AL] = symbol{}
+	case r >= x86asm.AH && r <= x86asm.BH:
+		m.regs[r-x86asm.AH] = symbol{}
 	case r >= x86asm.SPB && r <= x86asm.R15B:
 		m.regs[int(r-x86asm.SPB)+regSP] = symbol{}
 	case r >= x86asm.AX && r <= x86asm.R15W:
 		m.regs[r-x86asm.AX] = symbol{}
 	default:
-		return errFlow // the high byte of another register, a vector
+		return errFlow // a vector
 	}
 	return nil
 }
