@@ -149,11 +149,7 @@ func TestExamine(t *testing.T) {
 	if last.Name != "Trial" || last.State != StateOK {
 		t.Errorf("last check %+v", last)
 	}
-	for id := range links(t) {
-		if !before[id] {
-			t.Errorf("link %d stays behind", id)
-		}
-	}
+	noneStays(t, before)
 	if d := cmp.Diff([]string(nil), missingNames(r)); d != "" {
 		t.Error(d)
 	}
