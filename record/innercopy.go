@@ -25,7 +25,8 @@ import (
 // to the buffer by calls of memcpy alone, and give it to nobody else. And whatever they
 // are asked for, at those calls the session, the type and the peek flag are where
 // the probe looks for them, so that it can tell a read from the others. That a copy
-// is followed by success is so in all of OpenSSL's versions, 1.1.0 to 3.6.
+// is followed by success is known of OpenSSL 1.1.0 to 3.1; innerRead refuses later ones,
+// which have QUIC.
 func innerCopy(m *image, slot int64) ([]site, error) {
 	found := map[uint64]site{}
 	for _, fn := range readers(m, slot) {
