@@ -2,7 +2,6 @@ package record
 
 import (
 	"bytes"
-	"maps"
 	"math"
 
 	"golang.org/x/arch/x86/x86asm"
@@ -192,11 +191,7 @@ func (f *flow) meet(va uint64, s flowState) error {
 	return err
 }
 
-func (s *flowState) clone() flowState {
-	m := *s.registerFile
-	m.stack = maps.Clone(m.stack)
-	return flowState{&m, s.equal}
-}
+func (s *flowState) clone() flowState { return flowState{s.registerFile.clone(), s.equal} }
 
 // weaken keeps of s what also holds in other, and reports whether that is less.
 func (s *flowState) weaken(other flowState) (changed bool, err error) {

@@ -41,13 +41,10 @@ func (m *image) slots() map[uint64]string {
 	}
 	for _, name := range []string{".rela.plt", ".rela.dyn"} {
 		s := m.elf.Section(name)
-		if s == nil || s.Type != elf.SHT_RELA || s.Flags&elf.SHF_COMPRESSED != 0 || s.FileSize > maxSymbols {
+		if s == nil {
 			continue
 		}
-		b, err := s.Data()
-		if err != nil {
-			continue
-		}
+		b, _ := relocations(s)
 		for ; len(b) >= 24; b = b[24:] {
 			info := binary.LittleEndian.Uint64(b[8:])
 			kind, sym := elf.R_X86_64(info&0xffffffff), info>>32
@@ -57,4 +54,17 @@ func (m *image) slots() map[uint64]string {
 		}
 	}
 	return m.gots
+}
+
+// relocations returns the entries of a section of them, 24 bytes each: where, what
+// and the addend.
+func relocations(s *elf.Section) ([]byte, bool) {
+	if s.Type != elf.SHT_RELA || s.Flags&elf.SHF_COMPRESSED != 0 || s.FileSize > maxSymbols {
+		return nil, false
+	}
+	b, err := s.Data()
+	if err != nil {
+		return nil, false
+	}
+	return b, true
 }

@@ -1,7 +1,6 @@
 package record
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -37,7 +36,7 @@ func innerCopy(m *image, slot int64) ([]site, error) {
 	if len(found) == 0 {
 		return nil, fmt.Errorf("find the copy: %w", errFlow)
 	}
-	return slices.SortedFunc(maps.Values(found), func(a, b site) int { return cmp.Compare(a.off, b.off) }), nil
+	return byOffset(found), nil
 }
 
 // readers returns the functions in a slot of the method tables that the library
@@ -69,7 +68,6 @@ func copies(m *image, fn uint64, found map[uint64]site) error {
 		}
 		return f, f.follow(fn, start)
 	}
-	const applicationData = 23 // SSL3_RT_APPLICATION_DATA, RFC 8446 section 5.1
 	reading, err := follow(applicationData, 0)
 	if err != nil {
 		return err

@@ -2,7 +2,6 @@ package record
 
 import (
 	"errors"
-	"os"
 	"strings"
 	"testing"
 )
@@ -61,11 +60,7 @@ var copyLibrary = strings.NewReplacer("extern int bytes(SSL*, int, int*, unsigne
 	"BODY", readBody, "METHODS", readMethods+"const METHOD *DTLS_method(void) { return &both; }\nconst METHOD *TLSv1_2_method(void) { return &both; }\n").Replace(readLibrary)
 
 func copiesOf(m *image) ([]site, error) {
-	inner, ok := firstCall(m, m.symbols["SSL_read"].Value)
-	if !ok {
-		return nil, errors.New("SSL_read calls nothing first")
-	}
-	_, slot, err := innerRead(m, inner)
+	_, slot, err := endsOf(m)
 	if err != nil {
 		return nil, err
 	}
@@ -98,10 +93,9 @@ func checkCopies(t *testing.T, m *image, sites []site, want int) {
 		if p := s.copied; p.session%2 != 0 || p.session > 26 || p.kind > 27 || p.peek > 27 || p.session/2 == p.kind/2 || p.session/2 == p.peek/2 || p.kind == p.peek {
 			t.Errorf("%s: %+v are no three places", s.name, p)
 		}
-		if code := make([]byte, 1); true {
-			if _, err := m.f.ReadAt(code, int64(s.off)); err != nil || code[0] != 0xe8 {
-				t.Errorf("%s: begins with %#x, want a call", s.name, code)
-			}
+		code := make([]byte, 1)
+		if _, err := m.f.ReadAt(code, int64(s.off)); err != nil || code[0] != 0xe8 {
+			t.Errorf("%s: begins with %#x, want a call", s.name, code)
 		}
 	}
 }
@@ -120,34 +114,14 @@ func TestInnerCopyRefuses(t *testing.T) {
 		{"a table that is not known", "{ return &both; }\nconst METHOD *TLSv1_2", "{ extern const METHOD *made(void); return made(); }\nconst METHOD *TLSv1_2"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			changed := strings.Replace(copyLibrary, tt.old, tt.new, 1)
-			if changed == copyLibrary {
-				t.Fatal("the change does not apply")
-			}
-			if sites, err := copiesOf(compiled(t, changed)); !errors.Is(err, errFlow) {
-				t.Errorf("innerCopy = %v, %v, want it refused", sites, err)
-			}
+			refused(t, copyLibrary, tt.old, tt.new, copiesOf)
 		})
 	}
 }
 
-// TestInnerCopyOfThisMachine resolves the library that the end-to-end tests record:
-// one copy for TLS and one for DTLS.
+// TestInnerCopyOfThisMachine: one copy for TLS and one for DTLS.
 func TestInnerCopyOfThisMachine(t *testing.T) {
-	const lib = "/usr/lib/x86_64-linux-gnu/libssl.so.3"
-	if _, err := os.Stat(lib); err != nil {
-		t.Skipf("SKIP: %s is not installed", lib)
-	}
-	m, err := openImage(lib)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer m.Close()
-	sites, err := copiesOf(m)
-	if err != nil {
-		// Another distribution's build may be one that is refused; Debian 12's is not.
-		t.Skipf("SKIP: %v", err)
-	}
+	m, sites := ofThisMachine(t, copiesOf)
 	checkCopies(t, m, sites, 2)
 }
 

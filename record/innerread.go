@@ -54,8 +54,17 @@ func innerRead(m *image, internal uint64) (sites []site, slot int64, err error) 
 	if err := w.run(fn); err != nil {
 		return nil, 0, fmt.Errorf("find the inner read: %w", err)
 	}
-	return slices.SortedFunc(maps.Values(w.at), func(a, b site) int { return cmp.Compare(a.off, b.off) }), w.slot, nil
+	return byOffset(w.at), w.slot, nil
 }
+
+// byOffset lists sites that are known by their addresses.
+func byOffset(at map[uint64]site) []site {
+	return slices.SortedFunc(maps.Values(at), func(a, b site) int { return cmp.Compare(a.off, b.off) })
+}
+
+// applicationData is the type of records that carry plaintext: OpenSSL's
+// SSL3_RT_APPLICATION_DATA, RFC 8446 section 5.1.
+const applicationData = 23
 
 // methodSlot returns the offset in the method table that a function's last act is
 // to jump through: mov slot(%table),%reg … jmp *%reg.
@@ -125,11 +134,8 @@ func (m *image) relative(va uint64) (uint64, bool) {
 	if s == nil {
 		return m.word(va)
 	}
-	if s.Type != elf.SHT_RELA || s.Flags&elf.SHF_COMPRESSED != 0 || s.FileSize > maxSymbols {
-		return 0, false
-	}
-	b, err := s.Data()
-	if err != nil {
+	b, ok := relocations(s)
+	if !ok {
 		return 0, false
 	}
 	for ; len(b) >= 24; b = b[24:] {
@@ -314,7 +320,6 @@ func (at *way) reads(table x86asm.Mem) bool {
 		return false
 	}
 	peek := arg(x86asm.R9)
-	const applicationData = 23 // SSL3_RT_APPLICATION_DATA, RFC 8446 section 5.1
 	return arg(x86asm.RDI).kind == symSession && arg(x86asm.RSI) == symbol{symConst, applicationData} &&
 		arg(x86asm.RDX) == symbol{kind: symConst} && arg(x86asm.RCX) == symbol{kind: symBuffer} && arg(x86asm.R8).kind == symLength &&
 		(peek.kind == symPeek || peek == symbol{kind: symConst}) && at.load(at.sp, 8).kind == symOut
@@ -323,9 +328,7 @@ func (at *way) reads(table x86asm.Mem) bool {
 // fork returns the same state elsewhere.
 func (at *way) fork(va uint64) way {
 	other := *at
-	m := *at.registerFile
-	m.stack = maps.Clone(m.stack)
-	other.registerFile, other.va, other.canary = &m, va, false
+	other.registerFile, other.va, other.canary = at.registerFile.clone(), va, false
 	return other
 }
 

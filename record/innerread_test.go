@@ -59,12 +59,17 @@ const METHOD *TLS_server_method(void) { return &server; }
 `
 
 func innerOf(m *image) ([]site, error) {
+	sites, _, err := endsOf(m)
+	return sites, err
+}
+
+// endsOf is innerRead of the function that SSL_read calls.
+func endsOf(m *image) (sites []site, slot int64, err error) {
 	inner, ok := firstCall(m, m.symbols["SSL_read"].Value)
 	if !ok {
-		return nil, errors.New("SSL_read calls nothing first")
+		return nil, 0, errors.New("SSL_read calls nothing first")
 	}
-	sites, _, err := innerRead(m, inner)
-	return sites, err
+	return innerRead(m, inner)
 }
 
 // checkInner holds what a site must have whatever the compiler made of the rest.
@@ -114,20 +119,26 @@ func TestInnerReadRefuses(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			source := strings.NewReplacer("BODY", readBody, "METHODS", readMethods).Replace(readLibrary)
-			changed := strings.Replace(source, tt.old, tt.new, 1)
-			if changed == source {
-				t.Fatal("the change does not apply")
-			}
-			m := compiled(t, changed)
-			if sites, err := innerOf(m); !errors.Is(err, errFlow) {
-				t.Errorf("innerRead = %v, %v, want it refused", sites, err)
-			}
+			refused(t, source, tt.old, tt.new, innerOf)
 		})
 	}
 }
 
-// TestInnerReadOfThisMachine resolves the library that the end-to-end tests record.
-func TestInnerReadOfThisMachine(t *testing.T) {
+// refused checks that what resolves source refuses it once old is new there.
+func refused(t *testing.T, source, old, new string, resolve func(*image) ([]site, error)) {
+	t.Helper()
+	changed := strings.Replace(source, old, new, 1)
+	if changed == source {
+		t.Fatal("the change does not apply")
+	}
+	if sites, err := resolve(compiled(t, changed)); !errors.Is(err, errFlow) {
+		t.Errorf("%v, %v, want it refused", sites, err)
+	}
+}
+
+// ofThisMachine resolves the library that the end-to-end tests record.
+func ofThisMachine(t *testing.T, resolve func(*image) ([]site, error)) (*image, []site) {
+	t.Helper()
 	const lib = "/usr/lib/x86_64-linux-gnu/libssl.so.3"
 	if _, err := os.Stat(lib); err != nil {
 		t.Skipf("SKIP: %s is not installed", lib)
@@ -136,12 +147,17 @@ func TestInnerReadOfThisMachine(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer m.Close()
-	sites, err := innerOf(m)
+	t.Cleanup(func() { m.Close() })
+	sites, err := resolve(m)
 	if err != nil {
 		// Another distribution's build may be one that is refused; Debian 12's is not.
 		t.Skipf("SKIP: %v", err)
 	}
+	return m, sites
+}
+
+func TestInnerReadOfThisMachine(t *testing.T) {
+	m, sites := ofThisMachine(t, innerOf)
 	checkInner(t, m, sites)
 }
 

@@ -68,6 +68,13 @@ type cell struct {
 
 func newRegisterFile() *registerFile { return &registerFile{stack: map[int64]cell{}} }
 
+// clone returns a copy that can go another way.
+func (m *registerFile) clone() *registerFile {
+	other := *m
+	other.stack = maps.Clone(m.stack)
+	return &other
+}
+
 // load returns what the size bytes at a place on the stack hold.
 func (m *registerFile) load(at, size int64) symbol {
 	if c := m.stack[at]; size == c.size || size >= 4 && size < c.size && c.narrow() {
