@@ -29,8 +29,8 @@ enum what {
 	W_INNER_READ = 15, /* inner.h: where a read ends inside the library; bits 32 and up say where its values are */
 	W_RENEG = 16, /* a handshake inside it is not a new session's */
 	W_SOCKET = 17, /* argument 2 is the descriptor that the session will use */
-	W_INNER_COPY = 19, /* inner.h: where what was read is copied; bits 32 and up as above */
 	W_EXTENSIONS = 18, /* Go: arguments 2 and 3 are an EncryptedExtensions message that came */
+	W_INNER_COPY = 19, /* inner.h: where what was read is copied; bits 32 and up say where its values are */
 };
 enum how {
 	/* W_READ, W_WRITE: where the length is. */

@@ -333,8 +333,8 @@ const (
 	SpliffWhatW_INNER_READ SpliffWhat = 15
 	SpliffWhatW_RENEG      SpliffWhat = 16
 	SpliffWhatW_SOCKET     SpliffWhat = 17
-	SpliffWhatW_INNER_COPY SpliffWhat = 19
 	SpliffWhatW_EXTENSIONS SpliffWhat = 18
+	SpliffWhatW_INNER_COPY SpliffWhat = 19
 )
 
 // Names of all BPF objects in the ELF.
