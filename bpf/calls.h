@@ -55,12 +55,18 @@ static __always_inline int entered(struct pt_regs *ctx)
 	f->buf = PT_REGS_PARM2(ctx);
 	f->num = PT_REGS_PARM3(ctx);
 	f->out = HOW(what) == H_ARG5 ? fifth : fourth;
+	if (FLAGS(what) & F_TYPED) {
+		if (f->buf != APPLICATION_DATA)
+			return 1;
+		f->buf = f->num;
+		f->num = fourth;
+	}
 	f->start = now;
 	f->sp = sp;
 	f->cookie = f->local = 0;
 	f->sent = f->received = 0;
 	f->what = what;
-	t->depth = d + 1;
+	nests(t, bpf_get_current_pid_tgid() >> 32, d + 1);
 	return 0;
 }
 
@@ -110,7 +116,7 @@ static __always_inline struct conn *moved(struct conn_key *k, struct frame *f, l
 		return c;
 	}
 	emit_conn(k, c, now);
-	emit_data(c, f, n, WHAT(f->what) == W_READ ? DIR_READ : DIR_WRITE, now);
+	emit_data(c, f->buf, n, WHAT(f->what) == W_READ ? DIR_READ : DIR_WRITE, f->start, now);
 	return c;
 }
 
@@ -124,7 +130,8 @@ static __always_inline struct conn *shook(struct conn_key *k, struct frame *f, l
 		take_role(c, ROLE_CLIENT);
 	else if (HOW(f->what) == H_ACCEPT)
 		take_role(c, ROLE_SERVER);
-	if (c->hs_done)
+	/* A session that was met when it had moved bytes has its handshake behind it. */
+	if (c->hs_done || (c->mid && (c->off[0] || c->off[1])))
 		return c;
 	if (!c->hs_start)
 		c->hs_start = f->start;
@@ -171,7 +178,7 @@ static __always_inline struct frame *leave(struct task_state *t, __u64 what, __u
 		unpaired();
 		return 0;
 	}
-	t->depth = d - 1;
+	nests(t, bpf_get_current_pid_tgid() >> 32, d - 1);
 	return f;
 }
 
@@ -215,7 +222,7 @@ static __always_inline int left(struct pt_regs *ctx)
 		selected(&k, f, PT_REGS_RC(ctx));
 	else if (WHAT(what) == W_NEW)
 		handed_out(t, f, rc, now);
-	else
+	else if (WHAT(what) != W_LINK) /* inner_write took what it was for */
 		c = moved(&k, f, rc, now);
 	if (c)
 		ask_link(c, now);

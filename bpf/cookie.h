@@ -28,9 +28,10 @@ enum what {
 	W_SEEN = 14, /* argument 1 proves to be a session */
 	W_INNER_READ = 15, /* inner.h: where a read ends inside the library; bits 32 and up say where its values are */
 	W_RENEG = 16, /* a handshake inside it is not a new session's */
-	W_SOCKET = 17, /* argument 2 is the descriptor that the session will use */
-	W_EXTENSIONS = 18, /* Go: arguments 2 and 3 are an EncryptedExtensions message that came */
-	W_INNER_COPY = 19, /* inner.h: where what was read is copied; bits 32 and up say where its values are */
+	W_EXTENSIONS = 17, /* Go: arguments 2 and 3 are an EncryptedExtensions message that came */
+	W_INNER_COPY = 18, /* inner.h: where what was read is copied; bits 32 and up say where its values are */
+	W_INNER_WRITE = 19, /* inner.h: where some of a write was sent; bits 32 and up say where its values are */
+	W_LINK = 20, /* what W_INNER_WRITE tells of is inside it: for the socket that is used there */
 };
 enum how {
 	/* W_READ, W_WRITE: where the length is. */
@@ -58,7 +59,9 @@ enum call_flags {
 	F_ZERO = 1,  /* the handshake function returns 0 for success, not 1 */
 	F_KNOWN = 2, /* the function serves other objects too: only known sessions count */
 	F_SPILLED = 4, /* Go: at the return, the arguments are still on the caller's stack */
+	F_TYPED = 8, /* a type of record is the second argument, the others of a write follow it */
 };
+enum { APPLICATION_DATA = 23, RECORD_MAX = 16384 }; /* RFC 8446 section 5.1 */
 #define WHAT(cookie) ((cookie) & 0xff)
 #define HOW(cookie) (((cookie) >> 8) & 0xff)
 #define LIB(cookie) (((cookie) >> 16) & 0xff)

@@ -326,18 +326,18 @@ static long next_piece(__u32 i, void *ctx)
 	return send_piece(ctx);
 }
 
-/* Sends what a call moved: n bytes at buf, in direction dir. */
-static __always_inline void emit_data(struct conn *c, struct frame *f, __u32 n, __u32 dir, __u64 now)
+/* Sends what a call that began at start moved: n bytes at buf, in direction dir. */
+static __always_inline void emit_data(struct conn *c, __u64 buf, __u32 n, __u32 dir, __u64 start, __u64 now)
 {
 	struct copying y = {};
-	__u64 dur = now - f->start;
+	__u64 dur = now - start;
 	fill_hdr(&y.ev.hdr, EV_DATA, c->id, now);
 	dir &= 1;
 	y.ev.hdr.dir = dir;
 	y.ev.dur = dur > 0xffffffff ? 0xffffffff : dur;
 	y.ev.off = c->off[dir];
 	y.ev.lost = c->cause[dir];
-	y.buf = f->buf;
+	y.buf = buf;
 	y.left = n;
 	y.c = c;
 	if (snaplen && n > snaplen)

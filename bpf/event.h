@@ -31,7 +31,7 @@ enum ev_kind {
 	EV_FORK = 7,      /* struct ev_fork, tgid that of the child */
 	EV_LOAD = 8,      /* struct ev_hdr: the process's dynamic linker mapped something */
 	EV_HELLO = 9,     /* struct ev_hello, then hdr.len bytes of a handshake as they went over the wire */
-	EV_UNLINKED = 10, /* struct ev_hdr: the process has a session that uses no socket itself */
+	EV_UNLINKED = 10, /* struct ev_hdr: the process has a session of which no socket is known */
 	EV_EXTENSIONS = 11, /* struct ev_hello, then hdr.len bytes of an EncryptedExtensions message as its receiver decrypted it */
 };
 
@@ -179,6 +179,7 @@ struct conn {
 	__u64 cookie;
 	__u64 hs_start; /* first handshake call, 0 before */
 	__u64 hs_last;  /* end of the last one */
+	__u64 born;     /* when it was met */
 	struct tuple tuple;
 	__u32 conflicts;
 	__u32 refs; /* SSL_up_ref calls not yet undone by SSL_free */
@@ -190,7 +191,7 @@ struct conn {
 	__u8 pad2[4];
 	__u8 alpn[ALPN_LEN];
 	__u16 hello[2]; /* bytes of the handshake told, by direction */
-	__u8 asked;     /* 1: EV_UNLINKED was said of it */
+	__u8 asked;     /* 1: counted in asking */
 	__u8 pad3[3];
 };
 

@@ -77,6 +77,7 @@ int go_enter(struct pt_regs *ctx)
 	}
 	if (!traced(t))
 		return 0;
+	calls_last();
 	struct go_key key;
 	struct go_stack stack;
 	go_key_of(&key, GO_G(ctx));

@@ -139,6 +139,7 @@ struct linux_binprm {
 struct task_struct {
 	int pid, tgid;
 	char comm[16];
+	__u64 start_time;
 	__u64 start_boottime;
 	struct task_struct *group_leader, *real_parent;
 	struct signal_struct *signal;

@@ -80,6 +80,23 @@ struct {
 	__type(value, struct conn);
 } conns SEC(".maps");
 
+/* What was known of sessions that were freed. */
+struct estate {
+	__u64 cookie;
+	__u64 born;
+	__u64 freed;
+	struct tuple tuple;
+	__u8 role;
+	__u8 pad[3];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 2048);
+	__type(key, struct conn_key);
+	__type(value, struct estate);
+} estates SEC(".maps");
+
 /* Processes asked for: tgid -> TARGET_ bits. */
 #define TARGET_PID 1  /* by number */
 #define TARGET_TREE 2 /* as a member of a process tree: its children will be too */
@@ -114,7 +131,8 @@ struct {
 	__type(value, struct program);
 } procs SEC(".maps");
 
-/* Processes whose sessions are linked to sockets by what is sent. */
+/* Processes whose sessions are linked to sockets by what is sent: tgid -> LINK_ bits. */
+#define LINK_CALLS 1 /* its writes can be watched for their sockets, when it asks */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -122,6 +140,15 @@ struct {
 	__type(key, __u32);
 	__type(value, __u32);
 } linking SEC(".maps");
+
+/* Processes that asked for that: how many of their sessions have no socket yet. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 2048);
+	__type(key, __u32);
+	__type(value, __u32);
+} asking SEC(".maps");
 
 /* How what a session wrote into memory begins: more random bytes than could be
  * mistaken for others. */
@@ -147,18 +174,6 @@ struct {
 	__type(key, __u64);
 	__type(value, struct head_of);
 } shaking SEC(".maps");
-
-/* Descriptors that programs gave to sessions whose handshake is not over. */
-struct fd_key {
-	__u32 tgid;
-	__s32 fd;
-};
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 4096);
-	__type(key, struct fd_key);
-	__type(value, struct head_of);
-} promised SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

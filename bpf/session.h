@@ -10,6 +10,40 @@
 enum { ROLE_CLIENT = 1, ROLE_SERVER = 2 };
 enum { END_FREE = 1, END_REUSE = 4 };
 
+/* A session that a process was forked with, met at its first call there: its socket and
+ * role are what they were in the parent, which may have freed its own by now. */
+static __always_inline void inherit(struct conn_key *k, struct conn *c)
+{
+	struct task_struct *leader = bpf_get_current_task_btf()->group_leader;
+	struct task_struct *parent = BPF_CORE_READ(leader, real_parent);
+	__u64 forked = leader->start_time;
+	struct conn_key of = {.ssl = k->ssl, .start = BPF_CORE_READ(parent, group_leader, start_boottime),
+			      .exec = BPF_CORE_READ(parent, self_exec_id), .tgid = BPF_CORE_READ(parent, tgid)};
+	if (of.exec != k->exec)
+		return;
+	struct conn *p = bpf_map_lookup_elem(&conns, &of);
+	if (p && !p->ended && p->born < forked) {
+		c->cookie = p->cookie;
+		c->tuple = p->tuple;
+		c->role = p->role;
+		return;
+	}
+	struct estate *e = bpf_map_lookup_elem(&estates, &of);
+	if (e && e->born < forked && e->freed > forked) {
+		c->cookie = e->cookie;
+		c->tuple = e->tuple;
+		c->role = e->role;
+	}
+}
+
+/* Keeps of a session that is freed what a child may still need. */
+static __always_inline void bequeath(struct conn_key *k, struct conn *c, __u64 now)
+{
+	struct estate e = {.cookie = c->cookie, .born = c->born, .freed = now, .tuple = c->tuple, .role = c->role};
+	if (c->cookie)
+		bpf_map_update_elem(&estates, k, &e, BPF_ANY);
+}
+
 static __always_inline struct conn *conn_new(struct conn_key *k, __u64 cookie, bool mid)
 {
 	struct conn c = {};
@@ -17,6 +51,9 @@ static __always_inline struct conn *conn_new(struct conn_key *k, __u64 cookie, b
 	c.mid = mid;
 	c.dirty = 1;
 	c.probe = LIB(cookie);
+	c.born = bpf_ktime_get_ns();
+	if (mid)
+		inherit(k, &c);
 	if (bpf_map_update_elem(&conns, k, &c, BPF_ANY))
 		return 0;
 	return bpf_map_lookup_elem(&conns, k);
@@ -45,6 +82,15 @@ static __always_inline struct conn *conn_at(struct conn_key *k, __u64 cookie, bo
 	return conn_new(k, cookie, mid);
 }
 
+/* Whose socket is known, or who is gone, waits for that no longer. */
+static __always_inline void settled(struct conn *c, __u32 tgid)
+{
+	__u32 *waiting = c->asked ? bpf_map_lookup_elem(&asking, &tgid) : 0;
+	c->asked = 0;
+	if (waiting && *waiting)
+		__sync_fetch_and_sub(waiting, 1);
+}
+
 /* Decides whether a session that has told nothing yet goes through a socket that is
  * no network's (AF_UNIX, AF_VSOCK …): from then on nothing of it is recorded, unless
  * that is wanted.
@@ -55,7 +101,7 @@ static __always_inline struct conn *conn_at(struct conn_key *k, __u64 cookie, bo
  * (BIO_s_mem), whatever else was seen: then it begins here, as one met in its middle. */
 static __always_inline void choose_local(struct conn *c, struct frame *f)
 {
-	bool write = WHAT(f->what) == W_WRITE;
+	bool write = WHAT(f->what) == W_WRITE || WHAT(f->what) == W_LINK;
 	if (c->local) {
 		if (f->cookie || (write && !f->local)) {
 			count_local(-1, 0, 0);
@@ -65,7 +111,8 @@ static __always_inline void choose_local(struct conn *c, struct frame *f)
 		}
 		return;
 	}
-	if (c->cookie || f->cookie || !f->local || c->announced || c->off[0] || c->off[1])
+	/* Who asked for its socket could not be told from others before. */
+	if (c->cookie || f->cookie || !f->local || (!c->asked && (c->announced || c->off[0] || c->off[1])))
 		return;
 	if (f->received || (f->sent && write)) {
 		count_local(1, 0, 0);
@@ -80,6 +127,8 @@ static __always_inline void choose_local(struct conn *c, struct frame *f)
 static __always_inline void take_link(struct conn *c, struct frame *f)
 {
 	choose_local(c, f);
+	if (c->asked && (f->cookie || c->local))
+		settled(c, bpf_get_current_pid_tgid() >> 32);
 	if (!f->cookie || f->cookie == c->cookie)
 		return;
 	if (c->cookie) {
@@ -162,8 +211,10 @@ static __always_inline void selected(struct conn_key *k, struct frame *f, __u64 
 static __always_inline struct conn *born(struct conn_key *k, __u64 cookie, __u64 now)
 {
 	struct conn *old = bpf_map_lookup_elem(&conns, k);
-	if (old)
+	if (old) {
 		emit_end(k, old, old->ended ? old->ended : END_REUSE, now);
+		settled(old, k->tgid);
+	}
 	return conn_new(k, cookie, false);
 }
 

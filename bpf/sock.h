@@ -46,15 +46,13 @@ static __always_inline int used(struct sock *sk, int moved, __u32 dir)
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct task_state *t = 0;
 	struct frame *f = 0;
-	if (callers[task->tgid & (CALLERS - 1)]) {
+	if (calls[CALLER(task->tgid)] || lasting[CALLER(task->tgid)]) {
 		t = bpf_task_storage_get(&tasks, task, 0, 0);
 		f = current_call(task, t);
 	}
 	if (!f) {
 		if (moved <= 0)
 			return 0;
-		if (t && t->young)
-			promised_moved(t, sk, moved, dir);
 		if (matching && dir == DIR_WRITE)
 			match_sent(sk);
 		if ((matching || (t && t->shakes)) && dir == DIR_READ)

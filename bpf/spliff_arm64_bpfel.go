@@ -19,6 +19,7 @@ const (
 	SpliffCallFlagsF_ZERO    SpliffCallFlags = 1
 	SpliffCallFlagsF_KNOWN   SpliffCallFlags = 2
 	SpliffCallFlagsF_SPILLED SpliffCallFlags = 4
+	SpliffCallFlagsF_TYPED   SpliffCallFlags = 8
 )
 
 type SpliffConn struct {
@@ -29,6 +30,7 @@ type SpliffConn struct {
 	Cookie    uint64
 	HsStart   uint64
 	HsLast    uint64
+	Born      uint64
 	Tuple     SpliffTuple
 	Conflicts uint32
 	Refs      uint32
@@ -69,6 +71,17 @@ type SpliffCounts struct {
 	LocalConns  uint64
 	LocalEvents uint64
 	LocalBytes  uint64
+}
+
+type SpliffEstate struct {
+	_      structs.HostLayout
+	Cookie uint64
+	Born   uint64
+	Freed  uint64
+	Tuple  SpliffTuple
+	Role   uint8
+	Pad    [3]uint8
+	_      [4]byte
 }
 
 type SpliffEvConn struct {
@@ -187,12 +200,6 @@ type SpliffEvProc struct {
 	Pad2    uint32
 	Exe     [256]uint8
 	Args    [1024]uint8
-}
-
-type SpliffFdKey struct {
-	_    structs.HostLayout
-	Tgid uint32
-	Fd   int32
 }
 
 type SpliffGoCalls struct {
@@ -316,38 +323,40 @@ type SpliffTuple struct {
 type SpliffWhat uint32
 
 const (
-	SpliffWhatW_WRITE      SpliffWhat = 1
-	SpliffWhatW_READ       SpliffWhat = 2
-	SpliffWhatW_HANDSHAKE  SpliffWhat = 3
-	SpliffWhatW_ALPN       SpliffWhat = 4
-	SpliffWhatW_NEW        SpliffWhat = 5
-	SpliffWhatW_FREE       SpliffWhat = 6
-	SpliffWhatW_CLEAR      SpliffWhat = 7
-	SpliffWhatW_UP_REF     SpliffWhat = 8
-	SpliffWhatW_SHUTDOWN   SpliffWhat = 9
-	SpliffWhatW_SERVER     SpliffWhat = 10
-	SpliffWhatW_CLIENT     SpliffWhat = 11
-	SpliffWhatW_ROLE       SpliffWhat = 12
-	SpliffWhatW_INIT       SpliffWhat = 13
-	SpliffWhatW_SEEN       SpliffWhat = 14
-	SpliffWhatW_INNER_READ SpliffWhat = 15
-	SpliffWhatW_RENEG      SpliffWhat = 16
-	SpliffWhatW_SOCKET     SpliffWhat = 17
-	SpliffWhatW_EXTENSIONS SpliffWhat = 18
-	SpliffWhatW_INNER_COPY SpliffWhat = 19
+	SpliffWhatW_WRITE       SpliffWhat = 1
+	SpliffWhatW_READ        SpliffWhat = 2
+	SpliffWhatW_HANDSHAKE   SpliffWhat = 3
+	SpliffWhatW_ALPN        SpliffWhat = 4
+	SpliffWhatW_NEW         SpliffWhat = 5
+	SpliffWhatW_FREE        SpliffWhat = 6
+	SpliffWhatW_CLEAR       SpliffWhat = 7
+	SpliffWhatW_UP_REF      SpliffWhat = 8
+	SpliffWhatW_SHUTDOWN    SpliffWhat = 9
+	SpliffWhatW_SERVER      SpliffWhat = 10
+	SpliffWhatW_CLIENT      SpliffWhat = 11
+	SpliffWhatW_ROLE        SpliffWhat = 12
+	SpliffWhatW_INIT        SpliffWhat = 13
+	SpliffWhatW_SEEN        SpliffWhat = 14
+	SpliffWhatW_INNER_READ  SpliffWhat = 15
+	SpliffWhatW_RENEG       SpliffWhat = 16
+	SpliffWhatW_EXTENSIONS  SpliffWhat = 17
+	SpliffWhatW_INNER_COPY  SpliffWhat = 18
+	SpliffWhatW_INNER_WRITE SpliffWhat = 19
+	SpliffWhatW_LINK        SpliffWhat = 20
 )
 
 // Names of all BPF objects in the ELF.
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
+	SpliffMapAsking          = "asking"
 	SpliffMapCgroups         = "cgroups"
 	SpliffMapConns           = "conns"
+	SpliffMapEstates         = "estates"
 	SpliffMapGoroutines      = "goroutines"
 	SpliffMapHeads           = "heads"
 	SpliffMapLinking         = "linking"
 	SpliffMapProcs           = "procs"
-	SpliffMapPromised        = "promised"
 	SpliffMapRing            = "ring"
 	SpliffMapShaking         = "shaking"
 	SpliffMapTargets         = "targets"
@@ -366,13 +375,14 @@ const (
 	SpliffProgGoLeave        = "go_leave"
 	SpliffProgInnerCopy      = "inner_copy"
 	SpliffProgInnerRead      = "inner_read"
+	SpliffProgInnerWrite     = "inner_write"
 	SpliffProgListProcesses  = "list_processes"
 	SpliffProgNewReturn      = "new_return"
 	SpliffProgNewSession     = "new_session"
 	SpliffProgSessionTouch   = "session_touch"
 	SpliffProgSockReceived   = "sock_received"
 	SpliffProgSockSent       = "sock_sent"
-	SpliffVarCallers         = "callers"
+	SpliffVarCalls           = "calls"
 	SpliffVarComms           = "comms"
 	SpliffVarGoProbed        = "go_probed"
 	SpliffVarKeepCallFlags   = "keep_call_flags"
@@ -393,6 +403,7 @@ const (
 	SpliffVarKeepWhat        = "keep_what"
 	SpliffVarLastLoad        = "last_load"
 	SpliffVarLastWake        = "last_wake"
+	SpliffVarLasting         = "lasting"
 	SpliffVarMatching        = "matching"
 	SpliffVarN_cgroups       = "n_cgroups"
 	SpliffVarN_comms         = "n_comms"
@@ -464,6 +475,7 @@ type SpliffProgramSpecs struct {
 	GoLeave       *ebpf.ProgramSpec `ebpf:"go_leave"`
 	InnerCopy     *ebpf.ProgramSpec `ebpf:"inner_copy"`
 	InnerRead     *ebpf.ProgramSpec `ebpf:"inner_read"`
+	InnerWrite    *ebpf.ProgramSpec `ebpf:"inner_write"`
 	ListProcesses *ebpf.ProgramSpec `ebpf:"list_processes"`
 	NewReturn     *ebpf.ProgramSpec `ebpf:"new_return"`
 	NewSession    *ebpf.ProgramSpec `ebpf:"new_session"`
@@ -476,13 +488,14 @@ type SpliffProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type SpliffMapSpecs struct {
+	Asking     *ebpf.MapSpec `ebpf:"asking"`
 	Cgroups    *ebpf.MapSpec `ebpf:"cgroups"`
 	Conns      *ebpf.MapSpec `ebpf:"conns"`
+	Estates    *ebpf.MapSpec `ebpf:"estates"`
 	Goroutines *ebpf.MapSpec `ebpf:"goroutines"`
 	Heads      *ebpf.MapSpec `ebpf:"heads"`
 	Linking    *ebpf.MapSpec `ebpf:"linking"`
 	Procs      *ebpf.MapSpec `ebpf:"procs"`
-	Promised   *ebpf.MapSpec `ebpf:"promised"`
 	Ring       *ebpf.MapSpec `ebpf:"ring"`
 	Shaking    *ebpf.MapSpec `ebpf:"shaking"`
 	Targets    *ebpf.MapSpec `ebpf:"targets"`
@@ -494,7 +507,7 @@ type SpliffMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type SpliffVariableSpecs struct {
-	Callers         *ebpf.VariableSpec `ebpf:"callers"`
+	Calls           *ebpf.VariableSpec `ebpf:"calls"`
 	Comms           *ebpf.VariableSpec `ebpf:"comms"`
 	GoProbed        *ebpf.VariableSpec `ebpf:"go_probed"`
 	KeepCallFlags   *ebpf.VariableSpec `ebpf:"keep_call_flags"`
@@ -515,6 +528,7 @@ type SpliffVariableSpecs struct {
 	KeepWhat        *ebpf.VariableSpec `ebpf:"keep_what"`
 	LastLoad        *ebpf.VariableSpec `ebpf:"last_load"`
 	LastWake        *ebpf.VariableSpec `ebpf:"last_wake"`
+	Lasting         *ebpf.VariableSpec `ebpf:"lasting"`
 	Matching        *ebpf.VariableSpec `ebpf:"matching"`
 	N_cgroups       *ebpf.VariableSpec `ebpf:"n_cgroups"`
 	N_comms         *ebpf.VariableSpec `ebpf:"n_comms"`
@@ -551,13 +565,14 @@ func (o *SpliffObjects) Close() error {
 //
 // It can be passed to LoadSpliffObjects or ebpf.CollectionSpec.LoadAndAssign.
 type SpliffMaps struct {
+	Asking     *ebpf.Map `ebpf:"asking"`
 	Cgroups    *ebpf.Map `ebpf:"cgroups"`
 	Conns      *ebpf.Map `ebpf:"conns"`
+	Estates    *ebpf.Map `ebpf:"estates"`
 	Goroutines *ebpf.Map `ebpf:"goroutines"`
 	Heads      *ebpf.Map `ebpf:"heads"`
 	Linking    *ebpf.Map `ebpf:"linking"`
 	Procs      *ebpf.Map `ebpf:"procs"`
-	Promised   *ebpf.Map `ebpf:"promised"`
 	Ring       *ebpf.Map `ebpf:"ring"`
 	Shaking    *ebpf.Map `ebpf:"shaking"`
 	Targets    *ebpf.Map `ebpf:"targets"`
@@ -567,13 +582,14 @@ type SpliffMaps struct {
 
 func (m *SpliffMaps) Close() error {
 	return _SpliffClose(
+		m.Asking,
 		m.Cgroups,
 		m.Conns,
+		m.Estates,
 		m.Goroutines,
 		m.Heads,
 		m.Linking,
 		m.Procs,
-		m.Promised,
 		m.Ring,
 		m.Shaking,
 		m.Targets,
@@ -586,7 +602,7 @@ func (m *SpliffMaps) Close() error {
 //
 // It can be passed to LoadSpliffObjects or ebpf.CollectionSpec.LoadAndAssign.
 type SpliffVariables struct {
-	Callers         *ebpf.Variable `ebpf:"callers"`
+	Calls           *ebpf.Variable `ebpf:"calls"`
 	Comms           *ebpf.Variable `ebpf:"comms"`
 	GoProbed        *ebpf.Variable `ebpf:"go_probed"`
 	KeepCallFlags   *ebpf.Variable `ebpf:"keep_call_flags"`
@@ -607,6 +623,7 @@ type SpliffVariables struct {
 	KeepWhat        *ebpf.Variable `ebpf:"keep_what"`
 	LastLoad        *ebpf.Variable `ebpf:"last_load"`
 	LastWake        *ebpf.Variable `ebpf:"last_wake"`
+	Lasting         *ebpf.Variable `ebpf:"lasting"`
 	Matching        *ebpf.Variable `ebpf:"matching"`
 	N_cgroups       *ebpf.Variable `ebpf:"n_cgroups"`
 	N_comms         *ebpf.Variable `ebpf:"n_comms"`
@@ -640,6 +657,7 @@ type SpliffPrograms struct {
 	GoLeave       *ebpf.Program `ebpf:"go_leave"`
 	InnerCopy     *ebpf.Program `ebpf:"inner_copy"`
 	InnerRead     *ebpf.Program `ebpf:"inner_read"`
+	InnerWrite    *ebpf.Program `ebpf:"inner_write"`
 	ListProcesses *ebpf.Program `ebpf:"list_processes"`
 	NewReturn     *ebpf.Program `ebpf:"new_return"`
 	NewSession    *ebpf.Program `ebpf:"new_session"`
@@ -663,6 +681,7 @@ func (p *SpliffPrograms) Close() error {
 		p.GoLeave,
 		p.InnerCopy,
 		p.InnerRead,
+		p.InnerWrite,
 		p.ListProcesses,
 		p.NewReturn,
 		p.NewSession,

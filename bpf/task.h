@@ -88,10 +88,29 @@ static __always_inline __u32 bits_of(__u32 tgid)
 	return has ? *has : 0;
 }
 
-/* Processes that ever made a TLS call that is recorded, by the low bits of their
- * number, so that the socket calls of all others on the host are passed over at once. */
+/* How many TLS calls that are recorded processes are in, by the low bits of their
+ * number, so that the socket calls of all others on the host, and all others of them,
+ * are passed over at once. 1 in lasting: some of theirs are not counted. */
 #define CALLERS 8192
-volatile __u8 callers[CALLERS] = {};
+#define CALLER(tgid) ((tgid) & (CALLERS - 1))
+volatile __u32 calls[CALLERS] = {};
+volatile __u8 lasting[CALLERS] = {};
+
+static __always_inline void calls_last(void)
+{
+	__u32 at = CALLER(bpf_get_current_pid_tgid() >> 32);
+	if (!lasting[at]) /* not written again: every CPU reads the line */
+		lasting[at] = 1;
+}
+
+/* The calls of a thread nest n deep now. */
+static __always_inline void nests(struct task_state *t, __u32 tgid, __u32 n)
+{
+	__u32 by = n - t->depth;
+	t->depth = n;
+	if (by)
+		__sync_fetch_and_add(&calls[CALLER(tgid)], by);
+}
 
 /* Says whether the current process is to be recorded. Looked at before anything
  * is copied. */
@@ -100,18 +119,16 @@ static __always_inline bool traced(struct task_state *t)
 	if (stopped)
 		return false;
 	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
-	if (tgid == self_tgid || !passes(t, bits_of(tgid)))
-		return false;
-	/* Not written again: the line is read by every CPU. */
-	if (!callers[tgid & (CALLERS - 1)])
-		callers[tgid & (CALLERS - 1)] = 1;
-	return true;
+	return tgid != self_tgid && passes(t, bits_of(tgid));
 }
 
 static __always_inline struct task_state *my_state(void)
 {
 	return bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
 }
+
+/* Says whether the current process is to be recorded, to who needs no state. */
+static __always_inline bool chosen(void) { return traced(n_comms ? my_state() : 0); }
 
 /* The state of the current task, if it is recorded. */
 static __always_inline struct task_state *wanted(void)
@@ -167,8 +184,9 @@ int BPF_PROG(execed, struct task_struct *task, int old_pid, struct linux_binprm 
 	if (stopped)
 		return 0;
 	if (t)
-		t->depth = 0; /* the calls that were in progress are gone with the old program */
+		nests(t, tgid, 0); /* the calls that were in progress are gone with the old program */
 	bpf_map_delete_elem(&linking, &tgid); /* its code is another */
+	bpf_map_delete_elem(&asking, &tgid);
 	bool known = !bpf_map_delete_elem(&procs, &tgid), selected = traced(t);
 	if (!known && !selected && !watch_all)
 		return 0;
@@ -187,9 +205,13 @@ int BPF_PROG(exited, struct task_struct *task)
 {
 	__u32 tgid = task->tgid;
 	struct signal_struct *sig = task->signal;
+	struct task_state *t = bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), 0, 0);
+	if (t)
+		nests(t, tgid, 0);
 	if (stopped || sig->live.counter > 0)
 		return 0;
 	bpf_map_delete_elem(&linking, &tgid);
+	bpf_map_delete_elem(&asking, &tgid);
 	bool known = !bpf_map_delete_elem(&procs, &tgid);
 	bool asked = need && !bpf_map_delete_elem(&targets, &tgid);
 	if (!known && !asked && !watch_all)

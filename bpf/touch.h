@@ -70,9 +70,6 @@ int session_touch(struct pt_regs *ctx)
 	case W_CLIENT:
 		take_role(c, ROLE_CLIENT);
 		break;
-	case W_SOCKET:
-		promise(&k, c, (int)PT_REGS_PARM2(ctx));
-		break;
 	case W_ROLE:
 		take_role(c, (int)PT_REGS_PARM2(ctx) ? ROLE_SERVER : ROLE_CLIENT);
 		break;
@@ -80,6 +77,8 @@ int session_touch(struct pt_regs *ctx)
 		if ((__s32)__sync_fetch_and_sub(&c->refs, 1) > 0)
 			break;
 		c->refs = 0;
+		bequeath(&k, c, now);
+		settled(c, k.tgid);
 		if (emit_end(&k, c, END_FREE, now))
 			bpf_map_delete_elem(&conns, &k);
 		break;
@@ -90,6 +89,7 @@ int session_touch(struct pt_regs *ctx)
 		__u32 refs = c->refs;
 		__u8 role = c->role;
 		emit_end(&k, c, END_FREE, now);
+		settled(c, k.tgid);
 		c = conn_new(&k, cookie, false);
 		if (c) {
 			c->refs = refs;

@@ -23,18 +23,6 @@ struct span {
 	__u64 len; /* at most, as the program gave it */
 };
 
-/* The descriptor that the current system call is about: the first argument of all of them. */
-static __always_inline int descriptor_of_call(void)
-{
-	void *regs = (void *)bpf_task_pt_regs(bpf_get_current_task_btf());
-#if defined(__TARGET_ARCH_x86)
-	return BPF_CORE_READ((struct pt_regs *)regs, di);
-#else
-	/* By the time that a tracepoint runs, x0 is still the argument: the result is stored on return. */
-	return BPF_CORE_READ((struct pt_regs___syscall *)regs, regs[0]);
-#endif
-}
-
 /* The bytes that the current system call moves: the first of its buffers. False
  * for those that have none, such as sendfile or io_uring's. */
 static __always_inline bool moved_by_call(struct span *s)
@@ -164,6 +152,7 @@ static __always_inline void match_sent(struct sock *sk)
 	if (c && !c->cookie && network_tuple(sk, &c->tuple)) {
 		c->cookie = bpf_get_socket_cookie(sk);
 		c->dirty = 1;
+		settled(c, tgid);
 		if (!c->hs_done) {
 			__u64 cookie = c->cookie;
 			bpf_map_update_elem(&shaking, &cookie, of, BPF_ANY);
@@ -172,38 +161,6 @@ static __always_inline void match_sent(struct sock *sk)
 			emit_conn(&k, c, bpf_ktime_get_ns());
 	}
 	bpf_map_delete_elem(&heads, &h);
-}
-
-/* A session was given a descriptor. */
-static __always_inline void promise(struct conn_key *k, struct conn *c, int fd)
-{
-	struct fd_key at = {.tgid = k->tgid, .fd = fd};
-	struct head_of of = {.key = *k, .id = c->id};
-	if (fd >= 0 && !c->hs_done && !c->off[0] && !c->off[1])
-		bpf_map_update_elem(&promised, &at, &of, BPF_ANY);
-}
-
-/* Something moved outside any call that is watched. A read may be watched only where
- * it ends (inner.h), and a program that leaves the handshake to its first read shakes
- * hands in there: on the descriptor that it gave to that session. */
-static __always_inline void promised_moved(struct task_state *t, struct sock *sk, __u32 n, __u32 dir)
-{
-	struct fd_key at = {.tgid = bpf_get_current_pid_tgid() >> 32, .fd = descriptor_of_call()};
-	struct head_of *of = bpf_map_lookup_elem(&promised, &at);
-	if (!of)
-		return;
-	struct conn *c = still(of);
-	if (!c || c->hs_done || c->off[0] || c->off[1]) {
-		if (of->key.ssl == t->young)
-			t->young = 0;
-		bpf_map_delete_elem(&promised, &at);
-		return;
-	}
-	if (!c->cookie && network_tuple(sk, &c->tuple)) {
-		c->cookie = bpf_get_socket_cookie(sk);
-		c->dirty = 1;
-	}
-	tell_moved(c, n, dir);
 }
 
 /* A handshake has written its hello and waits for an answer. Its program may be one
@@ -216,6 +173,7 @@ static __always_inline void await_hello(struct task_state *t, struct conn_key *k
 		return;
 	bpf_map_update_elem(&shaking, &cookie, &of, BPF_ANY);
 	t->shakes = 1;
+	calls_last();
 }
 
 /* A receive outside any TLS call: does it bring the other side's hello? */
@@ -267,15 +225,24 @@ int cipher_written(struct pt_regs *ctx)
 }
 
 /* A call on a session is over and no socket was used in it, nor before: asks user
- * space to watch what its process writes into memory. */
+ * space to watch what its process writes into memory, and the sockets of its writes.
+ * Of a handshake that is going on the first will do. */
 static __always_inline void ask_link(struct conn *c, __u64 now)
 {
-	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	__u32 tgid = bpf_get_current_pid_tgid() >> 32, one = 1;
 	if (c->cookie || c->asked || c->local)
 		return;
+	__u32 *has = bpf_map_lookup_elem(&linking, &tgid);
+	if (has && (!(*has & LINK_CALLS) || (c->hs_start && !c->hs_done)))
+		return;
 	c->asked = 1;
-	if (!bpf_map_lookup_elem(&linking, &tgid))
-		emit_bare(EV_UNLINKED, now, BPF_RB_FORCE_WAKEUP); /* its next write is a round trip away */
+	__u32 *waiting = bpf_map_lookup_elem(&asking, &tgid);
+	if (waiting) {
+		__sync_fetch_and_add(waiting, 1);
+		return;
+	}
+	bpf_map_update_elem(&asking, &tgid, &one, BPF_ANY);
+	emit_bare(EV_UNLINKED, now, BPF_RB_FORCE_WAKEUP); /* its next write is a round trip away */
 }
 
 #endif

@@ -278,7 +278,7 @@ func (k *kernel) groups(sites []site, lib uint8) []group {
 		made = group{prog: "new_session", kind: linkSession}
 	}
 	touch := group{prog: "session_touch"}
-	inner, copied := group{prog: "inner_read"}, group{prog: "inner_copy"}
+	inner, copied, sent := group{prog: "inner_read"}, group{prog: "inner_copy"}, group{prog: "inner_write"}
 	goEnter, goLeave, goDone := group{prog: "go_enter"}, group{prog: "go_leave"}, group{prog: "go_done"}
 	add := func(g *group, s site) {
 		g.at = append(g.at, s.off)
@@ -298,6 +298,8 @@ func (k *kernel) groups(sites []site, lib uint8) []group {
 			add(&inner, s)
 		case s.what == whatInnerCopy:
 			add(&copied, s)
+		case s.what == whatInnerWrite:
+			add(&sent, s)
 		case s.ret:
 			add(&enter, s)
 			if !k.has[FeatureSession] {
@@ -307,7 +309,7 @@ func (k *kernel) groups(sites []site, lib uint8) []group {
 			add(&touch, s)
 		}
 	}
-	return []group{leave, touch, inner, copied, enter, made, goLeave, goDone, goEnter}
+	return []group{leave, touch, inner, copied, sent, enter, made, goLeave, goDone, goEnter}
 }
 
 // watchLinker puts the probe on a dynamic linker that tells of newly mapped files.

@@ -17,12 +17,13 @@ var errNotELF = errors.New("not a usable ELF file")
 
 // image is an ELF file opened for resolving probe sites.
 type image struct {
-	path    string // for people; the file may be gone from there
-	f       *os.File
-	elf     *elf.File
-	symbols map[string]elf.Symbol
-	buildID string
-	gots    map[uint64]string // see slots
+	path      string // for people; the file may be gone from there
+	f         *os.File
+	elf       *elf.File
+	symbols   map[string]elf.Symbol
+	buildID   string
+	gots      map[uint64]string // see slots
+	relatives map[uint64]uint64 // of relative, once it was asked
 }
 
 // openELF opens an ELF file of another process, which is hostile input: only

@@ -2,6 +2,7 @@ package record
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -209,22 +210,8 @@ else:
 // unless it is wanted. One through memory is none, whatever else its program does.
 func TestLocal(t *testing.T) {
 	needCapture(t)
-	cert := filepath.Join(t.TempDir(), "cert.pem")
-	out, err := exec.Command("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=x",
-		"-keyout", cert+".key", "-out", cert).CombinedOutput()
-	if err != nil {
-		t.Skipf("SKIP: no openssl to make a certificate (apt-get install openssl): %v %s", err, out)
-	}
-	key, err := os.ReadFile(cert + ".key")
-	if err != nil {
-		t.Fatal(err)
-	}
-	f, err := os.OpenFile(cert, os.O_APPEND|os.O_WRONLY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	f.Write(key)
-	f.Close()
+	cert, key := selfSigned(t)
+	appendFile(t, cert, key)
 	for _, tt := range []struct {
 		how   string
 		local bool
@@ -248,5 +235,22 @@ func TestLocal(t *testing.T) {
 			}
 		}
 		l.balance()
+	}
+}
+
+// appendFile adds what a file holds to another.
+func appendFile(t *testing.T, to, from string) {
+	t.Helper()
+	b, err := os.ReadFile(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.OpenFile(to, os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = f.Write(b)
+	if err := errors.Join(err, f.Close()); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -13,6 +13,7 @@ import (
 type flow struct {
 	fetch  func(va uint64) []byte // code at va
 	dies   func(va uint64) bool   // the function there does not return
+	tail   func(*flowState) bool  // a jump to a function that a register leads to will do instead of a return
 	before map[uint64]*flowState
 	todo   []uint64
 }
@@ -118,10 +119,11 @@ func (f *flow) step(va uint64) error {
 	case in.Op == x86asm.JMP && direct:
 		return f.meet(target, s)
 	case in.Op == x86asm.JMP:
-		if a, ok := in.Args[0].(x86asm.Mem); !ok || a.Base != x86asm.RIP || a.Index != 0 || s.sp != 0 {
-			return errFlow
+		// A function of another file, or behind a table.
+		if a, ok := in.Args[0].(x86asm.Mem); s.sp == 0 && (ok && a.Base == x86asm.RIP && a.Index == 0 || f.tail != nil && f.tail(&s)) {
+			return nil
 		}
-		return nil // a function of another file instead of a return
+		return errFlow
 	case direct && in.Op != x86asm.CALL: // a conditional jump
 		taken := maybe
 		switch in.Op {

@@ -24,7 +24,7 @@ func (m *image) imported(va uint64) (string, bool) {
 	if !ok || a.Base != x86asm.RIP {
 		return "", false
 	}
-	name, ok := m.slots()[uint64(int64(va)+int64(in.Len)+a.Disp)]
+	name, ok := m.slots()[uint64(int64(va)+int64(in.Len)+displacement(a))]
 	return name, ok
 }
 

@@ -2,7 +2,6 @@ package record
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -24,11 +23,11 @@ import (
 // to the buffer by calls of memcpy alone, and give it to nobody else. And whatever they
 // are asked for, at those calls the session, the type and the peek flag are where
 // the probe looks for them, so that it can tell a read from the others. That a copy
-// is followed by success is known of OpenSSL 1.1.0 to 3.1; innerRead refuses later ones,
+// is followed by success is known of OpenSSL 1.1.0 to 3.1; methodFunction refuses later ones,
 // which have QUIC.
 func innerCopy(m *image, slot int64) ([]site, error) {
 	found := map[uint64]site{}
-	for _, fn := range readers(m, slot) {
+	for _, fn := range methodFunctions(m, slot) {
 		if err := copies(m, fn, found); err != nil {
 			return nil, fmt.Errorf("find the copy at %#x: %w", fn, err)
 		}
@@ -39,9 +38,9 @@ func innerCopy(m *image, slot int64) ([]site, error) {
 	return byOffset(found), nil
 }
 
-// readers returns the functions in a slot of the method tables that the library
+// methodFunctions returns the functions in a slot of the method tables that the library
 // exports, none if one of the tables is not understood.
-func readers(m *image, slot int64) []uint64 {
+func methodFunctions(m *image, slot int64) []uint64 {
 	var fns []uint64
 	for name := range m.symbols {
 		if !strings.HasSuffix(name, "_method") || !strings.HasPrefix(name, "TLS") && !strings.HasPrefix(name, "DTLS") && !strings.HasPrefix(name, "SSLv") {
@@ -108,11 +107,7 @@ var arguments = []x86asm.Reg{x86asm.RDI, x86asm.RSI, x86asm.RDX, x86asm.RCX, x86
 // other that could write there is an error.
 func (s *flowState) fillsBuffer(m *image, in x86asm.Inst, va uint64) (bool, error) {
 	leaks := fmt.Errorf("%#x: the buffer goes elsewhere: %w", va, errFlow)
-	// Untouched it is what is left of a register that the callee takes nothing from.
-	buffer := func(r x86asm.Reg) bool {
-		v := s.reg(r)
-		return v.kind == symBuffer && v.n != untouched
-	}
+	buffer := s.givesBuffer
 	switch in.Op {
 	case x86asm.CMP, x86asm.TEST, x86asm.NOP:
 		return false, nil
@@ -160,21 +155,6 @@ func (s *flowState) fillsBuffer(m *image, in x86asm.Inst, va uint64) (bool, erro
 	return false, nil
 }
 
-// places say where a probe finds what tells a read from other calls, in words of
-// four bytes: two for each register that calls preserve, then the top of the stack.
-// It is union near of bpf/inner.h.
-type places struct{ session, kind, peek uint8 }
-
-const (
-	stackPlaces = 2 * 6 // the first on the stack
-	stackSeen   = 64    // bytes of it
-)
-
-// cookie is the part of the attach cookie that bpf/inner.h reads.
-func (p places) cookie() uint64 {
-	return uint64(p.session)<<32 | uint64(p.kind)<<40 | uint64(p.peek)<<48
-}
-
 // copySite makes the site at a call of memcpy, s being what holds there in any case.
 func copySite(m *image, va uint64, s *flowState) (site, bool) {
 	off, ok := m.fileOffset(va)
@@ -182,25 +162,10 @@ func copySite(m *image, va uint64, s *flowState) (site, bool) {
 		return site{}, false
 	}
 	var has [3]bool
-	var p places
-	p.session, has[0] = s.place(symbol{kind: symSession}, 8)
-	p.kind, has[1] = s.place(symbol{symType, anyValue}, 4)
-	p.peek, has[2] = s.place(symbol{symPeek, anyValue}, 4)
-	return site{name: fmt.Sprintf("ssl3_read_bytes@%#x", va), off: off, what: whatInnerCopy, entry: true, copied: p,
+	p := nowhere
+	p.session, has[0] = s.pair(symbol{kind: symSession})
+	p.kind, has[1] = s.word(symbol{symType, anyValue})
+	p.peek, has[2] = s.word(symbol{symPeek, anyValue})
+	return site{name: fmt.Sprintf("ssl3_read_bytes@%#x", va), off: off, what: whatInnerCopy, entry: true, at: p,
 		why: "call of memcpy that gives a record to its reader, passed by nothing else"}, has == [3]bool{true, true, true}
-}
-
-// place returns where v is, of which size bytes are wanted.
-func (s *flowState) place(v symbol, size int64) (uint8, bool) {
-	for i, has := range s.regs {
-		if n := calleeSaved(i); n >= 0 && has == v {
-			return uint8(2 * n), true
-		}
-	}
-	for _, at := range slices.Sorted(maps.Keys(s.stack)) {
-		if d := at - s.sp; d >= 0 && d%size == 0 && d+size <= stackSeen && s.stack[at].symbol == v && s.stack[at].size >= size {
-			return stackPlaces + uint8(d/4), true
-		}
-	}
-	return 0, false
 }

@@ -90,7 +90,7 @@ func checkCopies(t *testing.T, m *image, sites []site, want int) {
 		if s.what != whatInnerCopy || s.cost != CostEmulated || !s.entry || s.ret {
 			t.Fatalf("%s: %+v", s.name, s)
 		}
-		if p := s.copied; p.session%2 != 0 || p.session > 26 || p.kind > 27 || p.peek > 27 || p.session/2 == p.kind/2 || p.session/2 == p.peek/2 || p.kind == p.peek {
+		if p := s.at; p.session > 21 || p.kind > 43 || p.peek > 43 || p.session == p.kind/2 || p.session == p.peek/2 || p.kind == p.peek || p.out != noPair {
 			t.Errorf("%s: %+v are no three places", s.name, p)
 		}
 		code := make([]byte, 1)

@@ -32,23 +32,9 @@ import (
 // arguments the function was given, and they are followed from there to the probe.
 // Anything else is an error, and the caller takes another place.
 func innerRead(m *image, internal uint64) (sites []site, slot int64, err error) {
-	if m.elf.Machine != elf.EM_X86_64 {
-		return nil, 0, fmt.Errorf("find the inner read: %w: not amd64", errFlow)
-	}
-	if _, ok := m.symbols["OSSL_QUIC_client_method"]; ok {
-		return nil, 0, fmt.Errorf("find the inner read: %w: sessions of QUIC read elsewhere", errFlow)
-	}
-	own, ok := methodSlot(m, internal)
-	if !ok {
-		return nil, 0, fmt.Errorf("find the inner read: %w: no call through a method table", errFlow)
-	}
-	var fn uint64
-	for _, name := range []string{"TLS_method", "TLS_client_method", "TLS_server_method"} {
-		at, ok := methodEntry(m, name, own)
-		if !ok || fn != 0 && at != fn {
-			return nil, 0, fmt.Errorf("find the inner read: %w: %s has another table", errFlow, name)
-		}
-		fn = at
+	fn, err := methodFunction(m, internal)
+	if err != nil {
+		return nil, 0, fmt.Errorf("find the inner read: %w", err)
 	}
 	w := &readWalk{fetch: func(va uint64) []byte { return m.code(va, 16) }, offset: m.fileOffset}
 	if err := w.run(fn); err != nil {
@@ -60,6 +46,29 @@ func innerRead(m *image, internal uint64) (sites []site, slot int64, err error) 
 // byOffset lists sites that are known by their addresses.
 func byOffset(at map[uint64]site) []site {
 	return slices.SortedFunc(maps.Values(at), func(a, b site) int { return cmp.Compare(a.off, b.off) })
+}
+
+// methodFunction returns the function behind the method table that a function of
+// OpenSSL's interface hands its call to: the same for clients, servers and both.
+func methodFunction(m *image, internal uint64) (fn uint64, err error) {
+	if m.elf.Machine != elf.EM_X86_64 {
+		return 0, fmt.Errorf("%w: not amd64", errFlow)
+	}
+	if _, ok := m.symbols["OSSL_QUIC_client_method"]; ok {
+		return 0, fmt.Errorf("%w: sessions of QUIC go another way", errFlow)
+	}
+	own, ok := methodSlot(m, internal)
+	if !ok {
+		return 0, fmt.Errorf("%w: no call through a method table", errFlow)
+	}
+	for _, name := range []string{"TLS_method", "TLS_client_method", "TLS_server_method"} {
+		at, ok := methodEntry(m, name, own)
+		if !ok || fn != 0 && at != fn {
+			return 0, fmt.Errorf("%w: %s has another table", errFlow, name)
+		}
+		fn = at
+	}
+	return fn, nil
 }
 
 // applicationData is the type of records that carry plaintext: OpenSSL's
@@ -87,7 +96,7 @@ func methodSlot(m *image, va uint64) (int64, bool) {
 				return 0, false
 			case x86asm.Mem:
 				if a.Base != 0 && a.Base != x86asm.RIP && a.Index == 0 {
-					return a.Disp, a.Disp > 0
+					return displacement(a), displacement(a) > 0
 				}
 			}
 		case x86asm.MOV:
@@ -95,7 +104,7 @@ func methodSlot(m *image, va uint64) (int64, bool) {
 			if i, _, ok := regIndex(r); isReg && ok {
 				loaded[i] = 0
 				if a, isMem := in.Args[1].(x86asm.Mem); isMem && a.Base != x86asm.RSP && a.Base != x86asm.RIP && a.Base != 0 && a.Index == 0 && a.Segment == 0 {
-					loaded[i] = a.Disp
+					loaded[i] = displacement(a)
 				}
 			}
 		}
@@ -116,6 +125,9 @@ func methodEntry(m *image, name string, slot int64) (uint64, bool) {
 		va = m.body(uint64(int64(va) + int64(in.Len) + int64(rel)))
 		in, err = x86asm.Decode(m.code(va, 16), 64)
 	}
+	if at, fixed := in.Args[1].(x86asm.Imm); err == nil && fixed && in.Op == x86asm.MOV && in.Args[0] == x86asm.EAX && m.elf.Type == elf.ET_EXEC {
+		return m.relative(uint64(at) + uint64(slot)) // of a program that is always at the same place
+	}
 	if err != nil || in.Op != x86asm.LEA || in.Args[0] != x86asm.RAX {
 		return 0, false
 	}
@@ -123,25 +135,26 @@ func methodEntry(m *image, name string, slot int64) (uint64, bool) {
 	if !ok || a.Base != x86asm.RIP {
 		return 0, false
 	}
-	return m.relative(uint64(int64(va) + int64(in.Len) + a.Disp + slot))
+	return m.relative(uint64(int64(va) + int64(in.Len) + displacement(a) + slot))
 }
 
 // relative returns the address that the dynamic linker puts at va, of relocations
 // without a symbol: it is their addend, or, where they are packed (.relr.dyn), what
 // the file holds at va.
 func (m *image) relative(va uint64) (uint64, bool) {
-	s := m.elf.Section(".rela.dyn")
-	if s == nil {
-		return m.word(va)
-	}
-	b, ok := relocations(s)
-	if !ok {
-		return 0, false
-	}
-	for ; len(b) >= 24; b = b[24:] {
-		if binary.LittleEndian.Uint64(b) == va && binary.LittleEndian.Uint64(b[8:]) == uint64(elf.R_X86_64_RELATIVE) {
-			return binary.LittleEndian.Uint64(b[16:]), true
+	if m.relatives == nil {
+		m.relatives = map[uint64]uint64{}
+		if s := m.elf.Section(".rela.dyn"); s != nil {
+			b, _ := relocations(s)
+			for ; len(b) >= 24; b = b[24:] {
+				if binary.LittleEndian.Uint64(b[8:]) == uint64(elf.R_X86_64_RELATIVE) {
+					m.relatives[binary.LittleEndian.Uint64(b)] = binary.LittleEndian.Uint64(b[16:])
+				}
+			}
 		}
+	}
+	if at, ok := m.relatives[va]; ok {
+		return at, true
 	}
 	return m.word(va)
 }
@@ -316,7 +329,7 @@ func (w *readWalk) call(at *way, in x86asm.Inst, direct bool) error {
 // reads reports whether the arguments are those of the read that was asked for.
 func (at *way) reads(table x86asm.Mem) bool {
 	arg := func(r x86asm.Reg) symbol { return at.regs[r-x86asm.RAX] }
-	if table.Base == 0 || table.Base == x86asm.RIP || table.Base == x86asm.RSP || table.Index != 0 || table.Disp <= 0 {
+	if table.Base == 0 || table.Base == x86asm.RIP || table.Base == x86asm.RSP || table.Index != 0 || displacement(table) <= 0 {
 		return false
 	}
 	peek := arg(x86asm.R9)

@@ -25,7 +25,7 @@ func (m *registerFile) step(in x86asm.Inst) error {
 		}
 		return m.store(in, symbol{})
 	case x86asm.ADD, x86asm.SUB:
-		return m.store(in, m.added(in, in.Args[0], in.Args[1]))
+		return m.store(in, m.added(in, in.Args[0], in.Args[1], in.Op == x86asm.ADD))
 	case x86asm.LEA:
 		a, ok := in.Args[1].(x86asm.Mem)
 		if !ok {
@@ -34,7 +34,7 @@ func (m *registerFile) step(in x86asm.Inst) error {
 		if at, known := m.slot(a); known {
 			return m.store(in, symbol{symFrame, at})
 		}
-		return m.store(in, m.added(in, a.Base, a.Index))
+		return m.store(in, m.added(in, a.Base, a.Index, a.Scale == 1 && a.Disp == 0))
 	case x86asm.MASKMOVDQU:
 		return errFlow // writes where rdi points
 	}
@@ -42,7 +42,8 @@ func (m *registerFile) step(in x86asm.Inst) error {
 		return nil // SSE: nothing else is written
 	}
 	if writesPair[in.Op] || in.Op == x86asm.IMUL && in.Args[1] == nil {
-		m.regs[x86asm.RAX-x86asm.RAX], m.regs[x86asm.RDX-x86asm.RAX] = symbol{}, symbol{}
+		m.change(int(x86asm.RAX-x86asm.RAX), symbol{})
+		m.change(int(x86asm.RDX-x86asm.RAX), symbol{})
 		return nil
 	}
 	if writesFirst[in.Op] {
@@ -104,7 +105,7 @@ func (m *registerFile) stepStack(in x86asm.Inst) (known bool, err error) {
 func (m *registerFile) called() {
 	for i := range m.regs {
 		if calleeSaved(i) < 0 && i != regSP {
-			m.regs[i] = symbol{}
+			m.change(i, symbol{})
 		}
 	}
 	maps.DeleteFunc(m.stack, func(at int64, _ cell) bool { return at < m.sp })
@@ -132,12 +133,22 @@ var writesFirst = map[x86asm.Op]bool{
 	x86asm.MOVHPS: true, x86asm.MOVLPS: true, x86asm.MOVHPD: true, x86asm.MOVLPD: true,
 }
 
-// added returns the sum of two operands, where it is one of the things followed.
-func (m *registerFile) added(in x86asm.Inst, a, b x86asm.Arg) symbol {
-	for _, arg := range []x86asm.Arg{a, b} {
-		if r, ok := arg.(x86asm.Reg); ok && r != 0 && m.value(in, r).kind == symBuffer {
-			return symbol{symBuffer, moved}
+// added returns the sum of two operands, where it is one of the things followed. exact:
+// it is their sum and nothing else.
+func (m *registerFile) added(in x86asm.Inst, a, b x86asm.Arg, exact bool) symbol {
+	for _, of := range [][2]x86asm.Arg{{a, b}, {b, a}} {
+		if r, ok := of[0].(x86asm.Reg); ok && r == 0 {
+			continue // there is none
 		}
+		v := m.value(in, of[0])
+		if v.kind != symBuffer {
+			continue
+		}
+		by, ok := of[1].(x86asm.Reg)
+		if i, wide, general := regIndex(by); exact && ok && general && wide && v.n == 0 {
+			return symbol{symBuffer, plus + int64(i)}
+		}
+		return symbol{symBuffer, moved}
 	}
 	return symbol{}
 }

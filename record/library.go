@@ -45,7 +45,7 @@ type function struct {
 	need   bool   // a file without it is not this library
 	unless string // not watched where this is exported: it calls it, and that one's probe costs less
 	forms  []form // other exports for the same; see transferSites
-	inner  bool   // reads as innerRead knows it
+	inner  bool   // reads, writes or shakes hands as innerRead, innerWrite and innerShakes know it
 }
 
 // form is another export that does what a function does, and its shape.
@@ -124,9 +124,13 @@ func (f *function) sites(m *image) (sites []site) {
 			s.ret, s.how = true, f.how
 			sites = []site{s}
 		}
+		if f.inner {
+			inner, _ := innerShakes(m) // without them, calls are watched that show what they would
+			sites = append(sites, inner...)
+		}
 	default:
 		args := 1
-		if f.what == whatRole || f.what == whatSocket {
+		if f.what == whatRole {
 			args = 2
 		}
 		if s, ok := touchSite(m, f.name, args); ok {
@@ -137,7 +141,7 @@ func (f *function) sites(m *image) (sites []site) {
 		if sites[i].what == 0 {
 			sites[i].what = f.what
 		}
-		sites[i].flags = f.flags
+		sites[i].flags |= f.flags
 		sites[i].entry = f.what.enters(f.how)
 	}
 	return sites

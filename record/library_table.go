@@ -15,9 +15,9 @@ var openSSL = library{
 	functions: []function{
 		{name: "SSL_read", what: whatRead, need: true, inner: true, forms: []form{{"SSL_read_ex", howArg4}}},
 		// 3.3 put a flags argument before the length.
-		{name: "SSL_write", what: whatWrite, need: true, forms: []form{{"SSL_write_ex2", howArg5}, {"SSL_write_ex", howArg4}}},
+		{name: "SSL_write", what: whatWrite, need: true, inner: true, forms: []form{{"SSL_write_ex2", howArg5}, {"SSL_write_ex", howArg4}}},
 		{name: "SSL_sendfile", what: whatWrite, how: howBlind},
-		{name: "SSL_do_handshake", what: whatHandshake, need: true},
+		{name: "SSL_do_handshake", what: whatHandshake, need: true, inner: true},
 		{name: "SSL_write_early_data", what: whatHandshake, how: howEarly},
 		{name: "SSL_read_early_data", what: whatHandshake, how: howEarly},
 		{name: "SSL_get0_alpn_selected", what: whatALPN, how: howPtrU32},
@@ -28,7 +28,6 @@ var openSSL = library{
 		{name: "SSL_shutdown", what: whatShutdown},
 		{name: "SSL_set_accept_state", what: whatServer},
 		{name: "SSL_set_connect_state", what: whatClient},
-		{name: "SSL_set_fd", what: whatSocket},
 	},
 }
 

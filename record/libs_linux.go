@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"syscall"
 
@@ -46,6 +47,7 @@ type libs struct {
 	files    map[string][]int  // targets of mapped files, by mapped.file
 	paths    map[string][]int  // and of files that were opened, by device, inode and time of change
 	writes   map[string][]site // of files with a TLS library in them, by identity: where memory looks
+	demand   map[string][]site // and by identity too: what is watched on demand
 	seen     map[fileKey][]int // and of those with a TLS library in them
 	targets  []Target
 	handed   int // targets that fresh has returned
@@ -54,7 +56,7 @@ type libs struct {
 }
 
 func newLibs(proc procFS, k *kernel, offsets []Offsets) *libs {
-	return &libs{proc: proc, k: k, offsets: offsets, reading: func(string) {}, files: map[string][]int{}, paths: map[string][]int{}, seen: map[fileKey][]int{}, writes: map[string][]site{}}
+	return &libs{proc: proc, k: k, offsets: offsets, reading: func(string) {}, files: map[string][]int{}, paths: map[string][]int{}, seen: map[fileKey][]int{}, writes: map[string][]site{}, demand: map[string][]site{}}
 }
 
 // attachInstalled probes what is installed, and watches the dynamic linkers for what
@@ -252,6 +254,7 @@ func (l *libs) resolve(path, open string, rows []*library) (of []int, err error)
 	l.mu.Lock()
 	if ok {
 		l.writes[id] = writes
+		l.demand[id] = onDemand(found)
 	}
 	of, known := l.met(key)
 	l.mu.Unlock()
@@ -301,16 +304,51 @@ func (l *libs) probe(m *image, c content, t *Target) error {
 		return nil
 	}
 	t.ID = uint8(l.probed + 1)
+	var always []site
 	for _, s := range c.sites {
-		t.Sites = append(t.Sites, s.public())
+		if !s.demand {
+			always = append(always, s)
+			t.Sites = append(t.Sites, s.public())
+		}
 	}
 	if l.k != nil {
-		if err := l.k.attach(m, t.ID, c.sites); err != nil {
+		if err := l.k.attach(m, t.ID, always); err != nil {
 			return err
 		}
 	}
 	l.probed++
 	return nil
+}
+
+// onDemand returns the sites that are watched in processes that ask for it.
+func onDemand(found []content) (sites []site) {
+	for _, c := range found {
+		for _, s := range c.sites {
+			if s.demand {
+				sites = append(sites, s)
+			}
+		}
+	}
+	return sites
+}
+
+// demanded returns those of a file that was looked at.
+func (l *libs) demanded(open string) []site {
+	id, _ := identity(open)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.demand[id]
+}
+
+// demands reports whether one of the files has some.
+func (l *libs) demands(maps []mapped) bool {
+	return slices.ContainsFunc(maps, func(m mapped) bool { return len(l.demanded(m.open)) > 0 })
+}
+
+// wanted reports whether the filters by process name pid, as far as they do.
+func (l *libs) wanted(pid uint32) bool {
+	has, err := l.k.named(pid)
+	return err == nil && has&l.k.need == l.k.need
 }
 
 // keyOf identifies a file for good. A probe goes onto the inode below overlayfs,

@@ -35,6 +35,14 @@ func newMemory(l *libs) *memory {
 	return m
 }
 
+// serve puts the probes on a process that asks, unless they are on.
+func (m *memory) serve(pid uint32, maps []mapped) error {
+	if m.libs.k.matched(pid) {
+		return nil
+	}
+	return m.watch(pid, maps)
+}
+
 // watch puts the probes on a process, which has mapped maps.
 func (m *memory) watch(pid uint32, maps []mapped) error {
 	m.drop(pid) // it runs another program than when they were put on
@@ -54,8 +62,8 @@ func (m *memory) watch(pid uint32, maps []mapped) error {
 		// The symbols were read when the sites were found.
 		l, err := m.libs.k.watchWrites(&image{path: file.path, f: f}, sites, pid)
 		f.Close()
-		if errors.Is(err, os.ErrNotExist) || errors.Is(err, unix.ESRCH) {
-			return nil // the process is gone
+		if gone(err) {
+			return nil
 		}
 		if err != nil {
 			return fmt.Errorf("addresses of sessions are missing: watch what process %d writes into memory: %w", pid, err)
@@ -63,7 +71,7 @@ func (m *memory) watch(pid uint32, maps []mapped) error {
 		m.links[pid] = append(m.links[pid], l)
 	}
 	// Said also of a process without such functions, or it would ask for ever.
-	return m.libs.k.matching(pid, len(m.links) > 0)
+	return m.libs.k.matching(pid, m.libs.demands(maps), len(m.links) > 0)
 }
 
 func (k *kernel) watchWrites(m *image, sites []site, pid uint32) (io.Closer, error) {
@@ -74,9 +82,16 @@ func (k *kernel) watchWrites(m *image, sites []site, pid uint32) (io.Closer, err
 	return k.link(m, g, pid)
 }
 
-// matching tells the kernel side that a process is watched, and whether any is.
-func (k *kernel) matching(pid uint32, any bool) error {
-	if err := k.coll.Maps["linking"].Put(pid, uint32(1)); err != nil {
+// gone reports whether an error says that the process is gone.
+func gone(err error) bool { return errors.Is(err, os.ErrNotExist) || errors.Is(err, unix.ESRCH) }
+
+// linkCalls is LINK_CALLS of bpf/maps.h.
+const linkCalls = uint32(1)
+
+// matching tells the kernel side that a process is watched, whether its writes can be
+// watched too, and whether any process is.
+func (k *kernel) matching(pid uint32, calls, any bool) error {
+	if err := k.coll.Maps["linking"].Put(pid, bit(calls)*linkCalls); err != nil {
 		return fmt.Errorf("link by content: %w", err)
 	}
 	on := uint32(0)
@@ -84,6 +99,12 @@ func (k *kernel) matching(pid uint32, any bool) error {
 		on = 1
 	}
 	return k.coll.Variables["matching"].Set(on)
+}
+
+// matched reports whether a process was said to be watched since it runs its program.
+func (k *kernel) matched(pid uint32) bool {
+	var bits uint32
+	return k.coll.Maps["linking"].Lookup(pid, &bits) == nil
 }
 
 // look finds the functions in a file, once.
@@ -128,7 +149,7 @@ const maxExpected = 128
 // built in, and Python. Others ask with their first session, parts of which may be
 // over by the time that they are watched.
 func (m *memory) expect(pid uint32, maps []mapped) error {
-	if m.links[pid] != nil || len(m.links) >= maxExpected || !m.wanted(pid) {
+	if m.links[pid] != nil || len(m.links) >= maxExpected || !m.libs.wanted(pid) {
 		return nil
 	}
 	exe := m.libs.proc.exe(pid)
@@ -148,13 +169,6 @@ func (m *memory) expect(pid uint32, maps []mapped) error {
 		}
 	}
 	return nil
-}
-
-// wanted reports whether the filters by process name pid, as far as they do.
-func (m *memory) wanted(pid uint32) bool {
-	need := m.libs.k.need
-	has, err := m.libs.k.named(pid)
-	return err == nil && has&need == need
 }
 
 func (m *memory) drop(pid uint32) error {

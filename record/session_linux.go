@@ -39,6 +39,7 @@ const (
 
 	clockEvery = 10 * time.Second
 	reapEvery  = 30 * time.Second
+	idleEvery  = time.Second // how long writes are watched for sockets that are known
 )
 
 // initialPIDNamespace is PROC_PID_INIT_INO (include/linux/proc_ns.h).
@@ -58,6 +59,7 @@ type Session struct {
 	large    *scanQueue // processes whose large files wait to be looked at
 	loads    bool       // the last drain met a process that mapped something
 	memory   *memory
+	askers   *askers
 	unlinked chan uint32 // processes with sessions that use no socket
 	clockAt  time.Time
 	looked   time.Time        // when the processes were last looked for
@@ -137,12 +139,13 @@ func (s *Session) open() (err error) {
 		}
 	}
 	s.memory = newMemory(s.libs)
+	s.askers = &askers{libs: s.libs, on: map[uint32]*asker{}}
 	for _, pid := range proc.pids() {
 		maps := proc.mappings(pid)
 		if _, err := s.libs.scan(maps); err != nil {
 			return err
 		}
-		if err := s.memory.expect(pid, maps); err != nil {
+		if err := errors.Join(s.memory.expect(pid, maps), s.askers.expect(pid, maps)); err != nil {
 			return err
 		}
 	}

@@ -34,9 +34,10 @@ const (
 	whatSeen
 	whatInnerRead
 	whatReneg
-	whatSocket
 	whatExtensions
 	whatInnerCopy
+	whatInnerWrite
+	whatLink
 )
 
 const (
@@ -62,6 +63,7 @@ const (
 	flagZero    flags = 1
 	flagKnown   flags = 2
 	flagSpilled flags = 4
+	flagTyped   flags = 8
 )
 
 // Cost says how the kernel runs the instruction that a probe replaces.
@@ -113,8 +115,9 @@ type site struct {
 	flags  flags
 	entry  bool      // entry probe
 	ret    bool      // return probe; then nothing before off touches the stack
+	demand bool      // watched only in processes that ask for it, and while they do
 	regs   registers // of whatInnerRead
-	copied places    // of whatInnerCopy
+	at     places    // of whatInnerCopy and whatInnerWrite
 	// goroutine: a place in Go code, at an entry or else at a return instruction, or
 	// where frame is not 0 at one that stands for returns: then the stack pointer is
 	// that many bytes below the entry's.
@@ -128,15 +131,14 @@ func (s site) public() Site {
 
 // cookie packs what the BPF programs need to know of a site.
 func (s site) cookie(lib uint8) uint64 {
-	return uint64(s.what) | uint64(s.how)<<8 | uint64(lib)<<16 | uint64(s.flags)<<24 | s.regs.cookie() | s.copied.cookie() | uint64(s.frame)<<32
+	return uint64(s.what) | uint64(s.how)<<8 | uint64(lib)<<16 | uint64(s.flags)<<24 | s.regs.cookie() | s.at.cookie() | uint64(s.frame)<<32
 }
 
 // transferSites picks the place to watch one direction. The function that X and
 // X_ex both call first is best: it begins with a push, which the kernel emulates,
 // where the exports begin with a sub that it must single-step; and one probe sees
 // both forms. It leaves the length where the longest form does. Where the two do
-// not agree the exports themselves are taken. Better still is where innerRead
-// finds that reads end, and best where innerCopy finds that bytes are read.
+// not agree the exports themselves are taken. Better still are places further inside.
 func transferSites(m *image, f *function) []site {
 	inner, ok := firstCall(m, m.symbols[f.name].Value)
 	for _, form := range f.forms {
@@ -153,13 +155,8 @@ func transferSites(m *image, f *function) []site {
 		if !has || cost == CostStepped {
 			break
 		}
-		if f.inner {
-			if ends, slot, err := innerRead(m, inner); err == nil {
-				if copies, err := innerCopy(m, slot); err == nil {
-					return copies
-				}
-				return ends
-			}
+		if sites := f.innerSites(m, inner); len(sites) > 0 {
+			return sites
 		}
 		return []site{{name: fmt.Sprintf("%s_internal@%#x", f.name, inner), off: off, how: form.how, ret: true, cost: cost,
 			why: fmt.Sprintf("first call of both %s and %s, begins with an emulated instruction", f.name, form.name)}}
@@ -172,6 +169,35 @@ func transferSites(m *image, f *function) []site {
 		}
 	}
 	return sites
+}
+
+// innerSites picks places inside the library that are passed once: where innerWrite
+// finds that some was sent, where innerCopy finds that bytes are read, or else where
+// innerRead finds that reads end. There is none where handshakes inside reads and
+// writes could not be seen by themselves.
+func (f *function) innerSites(m *image, internal uint64) []site {
+	if !f.inner {
+		return nil
+	}
+	if _, err := innerShakes(m); err != nil {
+		return nil
+	}
+	if f.what == whatWrite {
+		sites, err := innerWrite(m, internal)
+		link, ok := linkSite(m, f.name, internal)
+		if err != nil || !ok {
+			return nil
+		}
+		return append(sites, link)
+	}
+	ends, slot, err := innerRead(m, internal)
+	if err != nil {
+		return nil
+	}
+	if copies, err := innerCopy(m, slot); err == nil {
+		return copies
+	}
+	return ends
 }
 
 func exported(m *image, name, why string) (site, bool) {
@@ -207,7 +233,10 @@ func (m *image) body(va uint64) uint64 {
 // first emulated instruction that every call reaches with stack and arguments
 // untouched, else at its first own one. The return address is still where the
 // stack pointer points, so that a return probe is in place there.
-func (m *image) start(va uint64) (uint64, Cost) {
+func (m *image) start(va uint64) (uint64, Cost) { return m.startWith(va, 5) }
+
+// startWith is start for a function of which only so many arguments are wanted.
+func (m *image) startWith(va uint64, args int) (uint64, Cost) {
 	va = m.body(va)
 	if m.elf.Machine != elf.EM_X86_64 {
 		return va, CostEmulated // nothing is known to be gained there
@@ -221,7 +250,7 @@ func (m *image) start(va uint64) (uint64, Cost) {
 		if c := costOf(in, code[pc:]); c != CostStepped {
 			return va + uint64(pc), c
 		}
-		if !harmless(in) {
+		if !harmless(in, args) {
 			break
 		}
 		pc += in.Len
@@ -230,14 +259,16 @@ func (m *image) start(va uint64) (uint64, Cost) {
 }
 
 // harmless reports whether in surely leaves the stack, the stack pointer and the
-// registers of the first five arguments alone, and goes on to the next instruction.
-func harmless(in x86asm.Inst) bool {
+// registers of the first arguments alone, and goes on to the next instruction.
+func harmless(in x86asm.Inst, args int) bool {
 	switch in.Op {
 	case x86asm.TEST, x86asm.CMP:
 		return true
 	case x86asm.MOV, x86asm.MOVZX, x86asm.LEA, x86asm.XOR:
-		r, ok := in.Args[0].(x86asm.Reg)
-		return ok && (r == x86asm.EAX || r == x86asm.RAX || r >= x86asm.R9 && r <= x86asm.R15 || r >= x86asm.R9L && r <= x86asm.R15L)
+		r, _ := in.Args[0].(x86asm.Reg)
+		i, _, ok := regIndex(r)
+		r = x86asm.RAX + x86asm.Reg(i)
+		return ok && (r == x86asm.RAX || r >= x86asm.R10 || slices.Contains(arguments[args:], r))
 	}
 	return false
 }

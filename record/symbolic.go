@@ -32,8 +32,14 @@ const (
 const (
 	moved     = 1  // of symBuffer: somewhere in it, no longer at its beginning
 	untouched = 2  // of symBuffer: still in the register that the caller put it in
+	plus      = 16 // of symBuffer: as far behind its beginning as register n - plus says
 	anyValue  = -1 // of symType and symPeek: it can be any; else it is n
 )
+
+// index returns the register that says how far behind the buffer's beginning v is.
+func (v symbol) index() (reg int, ok bool) {
+	return int(v.n - plus), v.kind == symBuffer && v.n >= plus
+}
 
 // constant returns the number that v is known to be.
 func (v symbol) constant() (int64, bool) {
@@ -127,9 +133,29 @@ func (m *registerFile) set(r x86asm.Reg, v symbol) error {
 	if !wide && !v.narrow() {
 		v = symbol{}
 	}
-	m.regs[i] = v
+	m.change(i, v)
 	return nil
 }
+
+// change writes a register. What it said of the buffer is not known any more.
+func (m *registerFile) change(i int, v symbol) {
+	m.regs[i] = v
+	sum, gone := symbol{symBuffer, plus + int64(i)}, symbol{symBuffer, moved}
+	for r := range m.regs {
+		if m.regs[r] == sum {
+			m.regs[r] = gone
+		}
+	}
+	for at, c := range m.stack {
+		if c.symbol == sum {
+			m.stack[at] = cell{gone, c.size}
+		}
+	}
+}
+
+// displacement returns that of a memory operand. The decoder extends the sign of those
+// of 8 bits alone.
+func displacement(a x86asm.Mem) int64 { return int64(int32(a.Disp)) }
 
 // slot returns the stack slot that a memory operand names.
 func (m *registerFile) slot(a x86asm.Mem) (int64, bool) {
@@ -137,9 +163,9 @@ func (m *registerFile) slot(a x86asm.Mem) (int64, bool) {
 		return 0, false
 	}
 	if i, wide, ok := regIndex(a.Base); ok && wide && i != regSP && m.regs[i].kind == symFrame {
-		return m.regs[i].n + a.Disp, true
+		return m.regs[i].n + displacement(a), true
 	}
-	return m.sp + a.Disp, a.Base == x86asm.RSP
+	return m.sp + displacement(a), a.Base == x86asm.RSP
 }
 
 // value returns what an operand of an instruction holds.
@@ -192,13 +218,13 @@ func (m *registerFile) store(in x86asm.Inst, v symbol) error {
 func (m *registerFile) spoil(r x86asm.Reg) error {
 	switch {
 	case r >= x86asm.AL && r <= x86asm.BL:
-		m.regs[r-x86asm.AL] = symbol{}
+		m.change(int(r-x86asm.AL), symbol{})
 	case r >= x86asm.AH && r <= x86asm.BH:
-		m.regs[r-x86asm.AH] = symbol{}
+		m.change(int(r-x86asm.AH), symbol{})
 	case r >= x86asm.SPB && r <= x86asm.R15B:
-		m.regs[int(r-x86asm.SPB)+regSP] = symbol{}
+		m.change(int(r-x86asm.SPB)+regSP, symbol{})
 	case r >= x86asm.AX && r <= x86asm.R15W:
-		m.regs[r-x86asm.AX] = symbol{}
+		m.change(int(r-x86asm.AX), symbol{})
 	default:
 		return errFlow // a vector
 	}

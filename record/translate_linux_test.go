@@ -381,8 +381,8 @@ func TestConstants(t *testing.T) {
 		whatWrite: bpf.SpliffWhatW_WRITE, whatRead: bpf.SpliffWhatW_READ, whatHandshake: bpf.SpliffWhatW_HANDSHAKE, whatALPN: bpf.SpliffWhatW_ALPN,
 		whatNew: bpf.SpliffWhatW_NEW, whatFree: bpf.SpliffWhatW_FREE, whatClear: bpf.SpliffWhatW_CLEAR, whatUpRef: bpf.SpliffWhatW_UP_REF,
 		whatShutdown: bpf.SpliffWhatW_SHUTDOWN, whatServer: bpf.SpliffWhatW_SERVER, whatClient: bpf.SpliffWhatW_CLIENT,
-		whatRole: bpf.SpliffWhatW_ROLE, whatInit: bpf.SpliffWhatW_INIT, whatSeen: bpf.SpliffWhatW_SEEN, whatReneg: bpf.SpliffWhatW_RENEG, whatSocket: bpf.SpliffWhatW_SOCKET,
-		whatExtensions: bpf.SpliffWhatW_EXTENSIONS, whatInnerCopy: bpf.SpliffWhatW_INNER_COPY, whatInnerRead: bpf.SpliffWhatW_INNER_READ,
+		whatRole: bpf.SpliffWhatW_ROLE, whatInit: bpf.SpliffWhatW_INIT, whatSeen: bpf.SpliffWhatW_SEEN, whatReneg: bpf.SpliffWhatW_RENEG,
+		whatExtensions: bpf.SpliffWhatW_EXTENSIONS, whatInnerCopy: bpf.SpliffWhatW_INNER_COPY, whatInnerWrite: bpf.SpliffWhatW_INNER_WRITE, whatLink: bpf.SpliffWhatW_LINK, whatInnerRead: bpf.SpliffWhatW_INNER_READ,
 	} {
 		if uint32(got) != uint32(want) {
 			t.Errorf("function kind %d is %d in C", got, want)
@@ -398,7 +398,7 @@ func TestConstants(t *testing.T) {
 			t.Errorf("argument shape %d is %d in C", got, want)
 		}
 	}
-	for got, want := range map[flags]bpf.SpliffCallFlags{flagZero: bpf.SpliffCallFlagsF_ZERO, flagKnown: bpf.SpliffCallFlagsF_KNOWN, flagSpilled: bpf.SpliffCallFlagsF_SPILLED} {
+	for got, want := range map[flags]bpf.SpliffCallFlags{flagZero: bpf.SpliffCallFlagsF_ZERO, flagKnown: bpf.SpliffCallFlagsF_KNOWN, flagSpilled: bpf.SpliffCallFlagsF_SPILLED, flagTyped: bpf.SpliffCallFlagsF_TYPED} {
 		if uint32(got) != uint32(want) {
 			t.Errorf("flag %d is %d in C", got, want)
 		}
