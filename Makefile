@@ -4,7 +4,7 @@
 # make lint      gofmt, go vet
 # make cross     build for the other systems that can read sessions
 # make bench     Go benchmarks of every package
-# make bench-record  what recording costs nginx, beside empty probes and other tools: one table (root, ten minutes)
+# make bench-record  what recording costs nginx and a Go server, beside empty probes and other tools: one table (root, a quarter of an hour)
 # make bench-format  the session format against bare zstd and MCAP: one table
 # make bench-decode  the decoders against net/http, Framer + hpack, nghttp2 and tshark: one table
 # make fuzz      every fuzz target for FUZZTIME
@@ -44,7 +44,7 @@ bench:
 
 bench-record: build
 	@GO=$(GO) .ci/setup bench
-	@$(GO) run ./record/bench -spliff ./spliff
+	@GO=$(GO) $(GO) run ./record/bench -spliff ./spliff
 
 bench-format:
 	@cd format/bench && $(GO) run . -big 1024

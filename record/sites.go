@@ -126,7 +126,7 @@ type site struct {
 }
 
 func (s site) public() Site {
-	return Site{Name: s.name, Why: s.why, Cost: s.cost, Offset: s.off, Entry: s.entry, Return: s.ret}
+	return Site{Name: s.name, Why: s.why, Cost: s.cost, Offset: s.off, Entry: s.entry || s.goroutine, Return: s.ret}
 }
 
 // cookie packs what the BPF programs need to know of a site.

@@ -90,6 +90,10 @@ func importTable() []importRule {
 			why:   "the benchmark starts what it measures, the built spliff too, and reads of it what any user can",
 		},
 		{
+			pkg: "record/bench/goserver", own: nil, other: nil,
+			why: "a program like any other, to be recorded: the standard library's HTTP and TLS are what it is there for",
+		},
+		{
 			pkg: "record/locate", own: nil,
 			other: []string{"golang.org/x/arch"},
 			never: []string{"os", "os/exec", "net", "net/http", "log", "log/slog"},

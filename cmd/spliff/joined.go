@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 
 	"github.com/NoFear0411/spliff/format"
 	"github.com/NoFear0411/spliff/format/sealed"
@@ -118,16 +117,4 @@ func (s *source) each() []part {
 		return []part{{name: s.name, faults: s.faults}}
 	}
 	return s.joined.parts
-}
-
-// shellWords are names as they are typed; the rest of many is left out.
-func shellWords(names []string) string {
-	words := make([]string, min(len(names), 2), 3)
-	for i := range words {
-		words[i] = shellWord(names[i])
-	}
-	if len(names) > 2 {
-		words = append(words, "…")
-	}
-	return strings.Join(words, " ")
 }

@@ -77,6 +77,9 @@ func TestRecordRotates(t *testing.T) {
 	if len(files) < 3 || files[0] != "a-000000.spl" || !strings.Contains(te.err.String(), fmt.Sprintf("in %d files from ", len(files))) {
 		t.Errorf("files %v, said %q", files, te.err.String())
 	}
+	if want := "spliff: next: spliff show " + filepath.Join(dir, "a-*.spl") + "\n"; !strings.HasSuffix(te.err.String(), want) {
+		t.Errorf("said %q, want %q at the end", te.err.String(), want)
+	}
 	var joined []byte
 	for _, name := range files {
 		b := readFile(t, filepath.Join(dir, name))

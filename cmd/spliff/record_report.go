@@ -95,18 +95,3 @@ func (o *recordOptions) withKey() string {
 	}
 	return ""
 }
-
-// shellWord returns a file name as it is typed: quoted where a shell would take it
-// apart, and not like a flag.
-func shellWord(name string) string {
-	if strings.HasPrefix(name, "-") {
-		name = "./" + name
-	}
-	plain := func(r rune) bool {
-		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/._-+,:@%=", r) || r >= 0x80
-	}
-	if name != "" && strings.IndexFunc(name, func(r rune) bool { return !plain(r) }) < 0 {
-		return name
-	}
-	return "'" + strings.ReplaceAll(name, "'", `'\''`) + "'"
-}

@@ -156,8 +156,8 @@ func TestNext(t *testing.T) {
 		{[]string{"-a.spl"}, false, "spliff show ./-a.spl"},
 		{[]string{"a.age"}, true, "spliff show a.age -i KEYFILE"},
 		{[]string{"a", "b"}, false, "spliff show a b"},
-		{[]string{"a b", "b", "c"}, false, "spliff show 'a b' b …"},
-		{[]string{"a", "b", "c"}, true, "spliff show a b … -i KEYFILE"},
+		{[]string{"a b", "b", "c"}, false, "spliff show 'a b' b c"},
+		{[]string{"a", "b", "c"}, true, "spliff show a b c -i KEYFILE"},
 	}
 	for _, tt := range tests {
 		o := &recordOptions{}

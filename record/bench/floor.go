@@ -59,15 +59,7 @@ func (f *floor) attach(ctx context.Context) (err error) {
 }
 
 func (f *floor) library(found record.Found) error {
-	var entry, ret []uint64
-	for _, s := range found.Sites {
-		if s.Entry {
-			entry = append(entry, s.Offset)
-		}
-		if s.Return {
-			ret = append(ret, s.Offset)
-		}
-	}
+	entry, ret := places(found)
 	ex, err := link.OpenExecutable(fmt.Sprintf("/proc/%d/root%s", f.pid, found.Path))
 	if err != nil {
 		return err
@@ -87,6 +79,20 @@ func (f *floor) library(found record.Found) error {
 		f.open = append(f.open, l)
 	}
 	return nil
+}
+
+// places returns the offsets of all instructions that are watched, Go's return
+// instructions among them, and of the functions whose return is.
+func places(found record.Found) (entry, ret []uint64) {
+	for _, s := range found.Sites {
+		if s.Entry {
+			entry = append(entry, s.Offset)
+		}
+		if s.Return {
+			ret = append(ret, s.Offset)
+		}
+	}
+	return entry, ret
 }
 
 // stop takes the probes off.

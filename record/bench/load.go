@@ -12,25 +12,33 @@ import (
 	"time"
 )
 
-// load is one kind of work for the server.
+// load is one kind of work for a server.
 type load struct {
 	name  string
+	on    *program
 	units int // requests, or MiB of a download
 	args  []string
-	bulk  int64 // bytes to download; 0: h2load
-	goal  float64
-	peers bool // other tools are measured under it too
+	bulk  int64   // bytes to download; 0: h2load
+	goal  float64 // least rate under spliff, of untraced; 0: there is none
+	floor float64 // the same, of empty probes
+	peers bool    // other tools are measured under it too
+	both  bool    // so is spliff with the client recorded beside the server
 }
 
-// loads are those of the table in the design, and the download.
-func loads(o options) []*load {
+// loads are those of the table in the design, the download, and a Go program, of
+// which no rate is asked.
+func loads(o options, nginx, golang *program) []*load {
 	h1, h2 := []string{"--h1", "-c", "20", "-m", "1"}, []string{"-c", "20", "-m", "10"}
+	const floor = 0.85
 	return []*load{
-		{name: "HTTP/1 burst", units: o.short, args: h1, peers: true},
-		{name: "HTTP/2 burst", units: o.short, args: h2, peers: true},
-		{name: "HTTP/1 sustained", units: o.long, args: h1, goal: 0.65},
-		{name: "HTTP/2 sustained", units: o.long, args: h2, goal: 0.75},
-		{name: "download", units: int(o.bulk >> 20), bulk: o.bulk, goal: 0.55},
+		{name: "HTTP/1 burst", on: nginx, units: o.short, args: h1, floor: floor, peers: true},
+		{name: "HTTP/2 burst", on: nginx, units: o.short, args: h2, floor: floor, peers: true},
+		{name: "HTTP/1 sustained", on: nginx, units: o.long, args: h1, goal: 0.65, floor: floor, both: true},
+		{name: "HTTP/2 sustained", on: nginx, units: o.long, args: h2, goal: 0.75, floor: floor},
+		{name: "download", on: nginx, units: int(o.bulk >> 20), bulk: o.bulk, goal: 0.55},
+		// It is slower than nginx: with fewer requests it is at work about as long.
+		{name: "HTTP/1 sustained, Go server", on: golang, units: o.long / 3, args: h1},
+		{name: "HTTP/2 sustained, Go server", on: golang, units: o.long / 3, args: h2},
 	}
 }
 

@@ -55,12 +55,11 @@ func run(ctx context.Context, o options) (err error) {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	srv, err := startServer(dir, o.bulk)
-	if err != nil {
+	if err := writeFiles(dir, o.bulk); err != nil {
 		return err
 	}
-	defer srv.stop()
-	s := newSuite(srv, o)
+	s := newSuite(dir, o)
+	defer s.stop()
 	if err := s.measure(ctx, only); err != nil {
 		return err
 	}

@@ -104,23 +104,23 @@ func (t *tool) stop(l *load) (seen, error) {
 
 // bpftraceWatcher prints the first 200 bytes of every call, the most that its
 // strings hold.
-func bpftraceWatcher(s *server) *watcher {
+func bpftraceWatcher() *watcher {
 	w := &watcher{name: "bpftrace, 200 B a call", peer: true}
-	lib, err := sslFile(s.worker)
-	if _, missing := exec.LookPath("bpftrace"); missing != nil {
-		err = errors.New("bpftrace is not installed")
-	}
-	if err != nil {
-		w.skip = err.Error()
+	if _, err := exec.LookPath("bpftrace"); err != nil {
+		w.skip = "bpftrace is not installed"
 		return w
 	}
-	script := fmt.Sprintf(`
+	w.start = func(_ context.Context, s *server) (watching, error) {
+		lib, err := sslFile(s.worker)
+		if err != nil {
+			return nil, err
+		}
+		script := fmt.Sprintf(`
 BEGIN { printf("ready\n"); }
 uprobe:%[1]s:SSL_write /pid == %[2]d/ { printf("%%d %%s\n", arg2, str(arg1, 200)); }
 uprobe:%[1]s:SSL_read /pid == %[2]d/ { @at[tid] = arg1; }
 uretprobe:%[1]s:SSL_read /@at[tid]/ { if ((int32)retval > 0) { printf("%%d %%s\n", retval, str(@at[tid], 200)); } delete(@at[tid]); }
 `, lib, s.worker)
-	w.start = func(_ context.Context, s *server) (watching, error) {
 		return startTool(s, "ready", 30*time.Second, "env", "BPFTRACE_STRLEN=200", "bpftrace", "-e", script)
 	}
 	return w

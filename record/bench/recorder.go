@@ -9,9 +9,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -28,12 +30,23 @@ type recorder struct {
 	done         chan error
 	peak         chan float64
 	ended        chan struct{}
+	answers      []lineCounter // one of each end that is recorded
 }
 
-// startSpliff records the server's worker and returns once the probes are on.
-func startSpliff(spliff string, s *server) (*recorder, error) {
+// startSpliff records the server alone, or every process of the machine, the client
+// among them, and returns once the probes are on.
+func startSpliff(spliff string, s *server, all bool) (*recorder, error) {
 	file := filepath.Join(s.dir, "bench.spl")
-	return startRecorder(spliff, file, "record", "-o", file, "--force", "-p", strconv.Itoa(s.worker))
+	args := []string{"record", "-o", file, "--force"}
+	if !all {
+		args = append(args, "-p", strconv.Itoa(s.worker))
+	}
+	r, err := startRecorder(spliff, file, args...)
+	if err != nil {
+		return nil, err
+	}
+	r.answers = answers(s, all)
+	return r, nil
 }
 
 func startRecorder(spliff, file string, args ...string) (*recorder, error) {
@@ -121,7 +134,7 @@ func residentMiB(pid int) float64 {
 }
 
 // stop ends the recording and reads what is in it.
-func (r *recorder) stop(l *load) (seen, error) {
+func (r *recorder) stop(*load) (seen, error) {
 	close(r.ended)
 	peak := <-r.peak
 	if err := r.interrupt(); err != nil {
@@ -142,7 +155,7 @@ func (r *recorder) stop(l *load) (seen, error) {
 	if got.bytes, got.lost, err = balance(out); err != nil {
 		return unseen, fmt.Errorf("spliff info: %w", err)
 	}
-	got.exchanges, err = r.exchanges(l)
+	got.exchanges, err = r.exchanges()
 	return got, err
 }
 
@@ -188,33 +201,63 @@ func (r *recorder) interrupt() error {
 	}
 }
 
-// exchanges counts the complete answers in the session.
-func (r *recorder) exchanges(l *load) (int, error) {
-	var lines wordCounter
-	lines.word = []byte(`"status":200`)
+// exchanges counts the complete answers in the session. Each end of a connection has
+// its own exchanges, so that each is counted alone, and the fewer are told: none of
+// either may be missing.
+func (r *recorder) exchanges() (int, error) {
+	var ends []io.Writer
+	for i := range r.answers {
+		ends = append(ends, &r.answers[i])
+	}
 	cmd := exec.Command(r.spliff, "show", "--json", r.file)
-	cmd.Stdout = &lines
+	cmd.Stdout = io.MultiWriter(ends...)
 	var exit *exec.ExitError
 	if err := cmd.Run(); err != nil && !errors.As(err, &exit) {
 		return 0, fmt.Errorf("spliff show: %w", err)
 	}
-	return lines.n, nil
+	return fewest(r.answers), nil
 }
 
-// wordCounter counts a word in what is written to it, line by line.
-type wordCounter struct {
-	word []byte
-	rest []byte
-	n    int
+// answers returns what counts the answers of s, and those that its client got. What
+// else the machine does is neither.
+func answers(s *server, client bool) []lineCounter {
+	of := func(process string) lineCounter {
+		return lineCounter{words: [][]byte{
+			[]byte(`"status":200`), fmt.Appendf(nil, `"host":%q`, strings.TrimPrefix(s.url, "https://")), []byte(process),
+		}}
+	}
+	ends := []lineCounter{of(fmt.Sprintf(`"proc":{"pid":%d,`, s.worker))}
+	if client {
+		ends = append(ends, of(`"comm":"h2load"`))
+	}
+	return ends
+}
+
+func fewest(ends []lineCounter) int {
+	return slices.MinFunc(ends, func(a, b lineCounter) int { return a.n - b.n }).n
+}
+
+// lineCounter counts the whole lines in what is written to it that have all words.
+type lineCounter struct {
+	words [][]byte
+	rest  []byte
+	n     int
 }
 
 // Write implements [io.Writer].
-func (c *wordCounter) Write(p []byte) (int, error) {
-	all := append(c.rest, p...)
-	end := bytes.LastIndexByte(all, '\n') + 1
-	c.n += bytes.Count(all[:end], c.word)
-	c.rest = append(c.rest[:0:0], all[end:]...)
-	return len(p), nil
+func (c *lineCounter) Write(p []byte) (int, error) {
+	for left := p; ; {
+		// Only what is new is searched: a line may hold a body of 32 MiB.
+		part, after, whole := bytes.Cut(left, []byte{'\n'})
+		c.rest = append(c.rest, part...)
+		if !whole {
+			return len(p), nil
+		}
+		if !slices.ContainsFunc(c.words, func(word []byte) bool { return !bytes.Contains(c.rest, word) }) {
+			c.n++
+		}
+		c.rest, left = c.rest[:0], after
+	}
 }
 
 // idle returns how much of a core a recorder takes while nothing happens.

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"crypto/rand"
 	"errors"
@@ -17,12 +18,54 @@ import (
 	"time"
 )
 
-// server is an nginx with one worker, on loopback.
+// server is a program that serves the files, on loopback.
 type server struct {
 	cmd    *exec.Cmd
 	dir    string
 	url    string
-	worker int // process id
+	worker int // the process that serves, which is recorded
+}
+
+// program is a server that can be had.
+type program struct {
+	start func(dir string) (*server, error)
+	srv   *server // nil until a load needs it
+}
+
+// running starts the program in dir, unless it runs.
+func (p *program) running(dir string) (srv *server, err error) {
+	if p.srv == nil {
+		p.srv, err = p.start(dir)
+	}
+	return p.srv, err
+}
+
+func (p *program) stop() {
+	if p.srv != nil {
+		p.srv.stop()
+	}
+}
+
+// writeFiles makes what every server in dir serves, which nginx's worker must be able
+// to read: f.txt, of 700 bytes, and bulk, of that many bytes no compressor can do
+// anything with; and a certificate.
+func writeFiles(dir string, bulk int64) error {
+	root := filepath.Join(dir, "root")
+	if err := errors.Join(os.Chmod(dir, 0o755), os.Mkdir(root, 0o755), os.Mkdir(filepath.Join(dir, "tmp"), 0o777)); err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(root, "f.txt"), []byte(strings.Repeat("a", 700)), 0o644); err != nil {
+		return err
+	}
+	if err := writeRandom(filepath.Join(root, "bulk"), bulk); err != nil {
+		return err
+	}
+	cert := exec.Command("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+		"-keyout", filepath.Join(dir, "key.pem"), "-out", filepath.Join(dir, "cert.pem"), "-subj", "/CN=localhost")
+	if out, err := cert.CombinedOutput(); err != nil {
+		return fmt.Errorf("openssl: %w: %s", err, out)
+	}
+	return nil
 }
 
 const config = `
@@ -38,24 +81,8 @@ http {
 }
 `
 
-// startServer runs nginx in dir, which its worker must be able to read. It serves
-// f.txt, of 700 bytes, and bulk, of that many bytes no compressor can do anything with.
-func startServer(dir string, bulk int64) (*server, error) {
-	root := filepath.Join(dir, "root")
-	if err := errors.Join(os.Chmod(dir, 0o755), os.Mkdir(root, 0o755), os.Mkdir(filepath.Join(dir, "tmp"), 0o777)); err != nil {
-		return nil, err
-	}
-	if err := os.WriteFile(filepath.Join(root, "f.txt"), []byte(strings.Repeat("a", 700)), 0o644); err != nil {
-		return nil, err
-	}
-	if err := writeRandom(filepath.Join(root, "bulk"), bulk); err != nil {
-		return nil, err
-	}
-	cert := exec.Command("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
-		"-keyout", filepath.Join(dir, "key.pem"), "-out", filepath.Join(dir, "cert.pem"), "-subj", "/CN=localhost")
-	if out, err := cert.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("openssl: %w: %s", err, out)
-	}
+// startNginx runs an nginx with one worker.
+func startNginx(dir string) (*server, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
@@ -79,6 +106,38 @@ func startServer(dir string, bulk int64) (*server, error) {
 	}
 	s.stop()
 	return nil, fmt.Errorf("nginx has no worker; see %s", filepath.Join(dir, "error.log"))
+}
+
+// startGo builds and runs goserver, as programs are shipped. It has one processor, as
+// nginx has one worker: with all of them it would be measured against its own client.
+func startGo(dir string) (*server, error) {
+	tool := os.Getenv("GO")
+	if tool == "" {
+		tool = "go"
+	}
+	bin := filepath.Join(dir, "goserver")
+	build := exec.Command(tool, "build", "-trimpath", "-ldflags", "-s -w", "-o", bin, "github.com/NoFear0411/spliff/record/bench/goserver")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("build goserver: %w: %s", err, out)
+	}
+	cmd := exec.Command(bin, "-root", filepath.Join(dir, "root"), "-cert", filepath.Join(dir, "cert.pem"), "-key", filepath.Join(dir, "key.pem"))
+	cmd.Env = append(os.Environ(), "GOMAXPROCS=1")
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	s := &server{cmd: cmd, dir: dir, worker: cmd.Process.Pid}
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		s.stop()
+		return nil, fmt.Errorf("goserver says nothing: %w", err)
+	}
+	s.url = strings.TrimSpace(line)
+	return s, nil
 }
 
 func (s *server) stop() {

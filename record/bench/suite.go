@@ -14,9 +14,13 @@ import (
 type watcher struct {
 	name  string
 	peer  bool // another tool: measured under bursts only, it takes minutes
+	both  bool // spliff that records the client too
 	skip  string
 	start func(ctx context.Context, s *server) (watching, error) // nil: nobody watches
 }
+
+// looks reports whether the watcher is measured under l.
+func (w *watcher) looks(l *load) bool { return (!w.peer || l.peers) && (!w.both || l.both) }
 
 // watching is a watcher at work.
 type watching interface {
@@ -26,7 +30,7 @@ type watching interface {
 
 // seen is what a watcher has to show, -1 where it cannot tell.
 type seen struct {
-	exchanges int
+	exchanges int     // of the server's session; with the client's, of the one that has fewer
 	bytes     int64   // that the server wrote
 	lost      int64   // bytes
 	cpu       float64 // seconds of the watcher itself
@@ -46,27 +50,38 @@ type cell struct {
 }
 
 type suite struct {
-	srv      *server
+	dir      string
 	o        options
+	programs []*program
 	loads    []*load
 	watchers []*watcher
 	cells    []*cell
 	idle     string
 }
 
-func newSuite(srv *server, o options) *suite {
-	return &suite{srv: srv, o: o, loads: loads(o), watchers: []*watcher{
+func newSuite(dir string, o options) *suite {
+	nginx, golang := &program{start: startNginx}, &program{start: startGo}
+	return &suite{dir: dir, o: o, programs: []*program{nginx, golang}, loads: loads(o, nginx, golang), watchers: []*watcher{
 		{name: untraced},
 		floorWatcher(),
-		{name: spliffName, start: func(_ context.Context, s *server) (watching, error) { return startSpliff(o.spliff, s) }},
-		bpftraceWatcher(srv), sslsniffWatcher(),
+		{name: spliffName, start: func(_ context.Context, s *server) (watching, error) { return startSpliff(o.spliff, s, false) }},
+		{name: bothName, both: true, start: func(_ context.Context, s *server) (watching, error) { return startSpliff(o.spliff, s, true) }},
+		bpftraceWatcher(), sslsniffWatcher(),
 	}}
+}
+
+// stop ends the servers.
+func (s *suite) stop() {
+	for _, p := range s.programs {
+		p.stop()
+	}
 }
 
 const (
 	untraced   = "untraced"
 	floorName  = "empty probes"
 	spliffName = "spliff record"
+	bothName   = "spliff record, both ends"
 )
 
 // measure runs every cell once a round. The untraced run comes first in each
@@ -75,12 +90,16 @@ func (s *suite) measure(ctx context.Context, only *regexp.Regexp) error {
 	for _, l := range s.loads {
 		var row []*cell
 		for _, w := range s.watchers {
-			if w.name == untraced || only.MatchString(l.name+" "+w.name) && (!w.peer || l.peers) {
+			if w.name == untraced || only.MatchString(l.name+" "+w.name) && w.looks(l) {
 				row = append(row, &cell{load: l, watcher: w})
 			}
 		}
 		if len(row) == 1 {
 			continue
+		}
+		srv, err := l.on.running(s.dir)
+		if err != nil {
+			return fmt.Errorf("%s: %w", l.name, err)
 		}
 		// Each once before it counts: memory that a virtual machine was never given yet
 		// costs more than all that is measured here.
@@ -90,7 +109,7 @@ func (s *suite) measure(ctx context.Context, only *regexp.Regexp) error {
 			}
 			warm := &cell{load: l, watcher: c.watcher}
 			fmt.Fprintf(os.Stderr, "\r\033[Kwarming up: %s, %s", l.name, c.watcher.name)
-			if err := s.once(ctx, warm, nil); err != nil {
+			if err := s.once(ctx, srv, warm, nil); err != nil {
 				return fmt.Errorf("%s, %s: %w", l.name, c.watcher.name, err)
 			}
 		}
@@ -100,7 +119,7 @@ func (s *suite) measure(ctx context.Context, only *regexp.Regexp) error {
 					continue
 				}
 				fmt.Fprintf(os.Stderr, "\r\033[Kround %d of %d: %s, %s", n+1, s.o.rounds, l.name, c.watcher.name)
-				if err := s.once(ctx, c, row[0]); err != nil {
+				if err := s.once(ctx, srv, c, row[0]); err != nil {
 					return fmt.Errorf("%s, %s: %w", l.name, c.watcher.name, err)
 				}
 			}
@@ -114,13 +133,13 @@ func (s *suite) measure(ctx context.Context, only *regexp.Regexp) error {
 	return nil
 }
 
-// once measures c for one round and compares it with plain, if that is given. What prevents a tool from running at all is no
-// error of ours: its row says so.
-func (s *suite) once(ctx context.Context, c, plain *cell) error {
+// once measures c for one round and compares it with plain, if that is given. What
+// prevents a tool from running at all is no error of ours: its row says so.
+func (s *suite) once(ctx context.Context, srv *server, c, plain *cell) error {
 	var w watching
 	if c.watcher.start != nil {
 		var err error
-		if w, err = c.watcher.start(ctx, s.srv); err != nil {
+		if w, err = c.watcher.start(ctx, srv); err != nil {
 			if c.watcher.peer || c.watcher.name == floorName {
 				c.watcher.skip = err.Error()
 				return nil
@@ -128,15 +147,15 @@ func (s *suite) once(ctx context.Context, c, plain *cell) error {
 			return err
 		}
 	}
-	before, err := cpuSeconds(s.srv.worker)
+	before, err := cpuSeconds(srv.worker)
 	if err != nil {
 		return err
 	}
-	rate, err := c.load.run(ctx, s.srv)
+	rate, err := c.load.run(ctx, srv)
 	if err != nil {
 		return err
 	}
-	after, err := cpuSeconds(s.srv.worker)
+	after, err := cpuSeconds(srv.worker)
 	if err != nil {
 		return err
 	}
