@@ -11,6 +11,8 @@ func tlsVersion(v uint16) string {
 		return "SSL 3.0"
 	case 0x0301, 0x0302, 0x0303, 0x0304:
 		return fmt.Sprintf("TLS 1.%d", v-0x0301)
+	case 0xfeff, 0xfefd, 0xfefc:
+		return fmt.Sprintf("DTLS 1.%d", 0xfeff-v) // there is no 1.1
 	}
 	return fmt.Sprintf("0x%04X", v)
 }

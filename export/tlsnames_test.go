@@ -18,7 +18,7 @@ func TestTLSNames(t *testing.T) {
 			t.Errorf("%s has no name here", s.Name)
 		}
 	}
-	for v, want := range map[uint16]string{0: "", 0x0300: "SSL 3.0", 0x0301: "TLS 1.0", 0x0303: "TLS 1.2", 0x0304: "TLS 1.3", 0xfeff: "0xFEFF"} {
+	for v, want := range map[uint16]string{0: "", 0x0300: "SSL 3.0", 0x0301: "TLS 1.0", 0x0303: "TLS 1.2", 0x0304: "TLS 1.3", 0xfeff: "DTLS 1.0", 0xfefe: "0xFEFE", 0xfefd: "DTLS 1.2"} {
 		if got := tlsVersion(v); got != want {
 			t.Errorf("version %#x: %q, want %q", v, got, want)
 		}

@@ -27,7 +27,7 @@ type Conn struct {
 	ALPN       string         // as negotiated, "" if not seen
 	Conflicts  uint32         // later sockets that did not match the first link
 	Start      uint64         // Proc.Start of its process: a PID may be used again
-	Version    uint16         // of TLS as in its records, 0x0304 for 1.3; 0 if not seen
+	Version    uint16         // of TLS as in its records, 0x0304 for 1.3, 0xfefd for DTLS 1.2; 0 if not seen
 	Cipher     uint16         // cipher suite by its IANA number, 0 if not seen
 	SNI        string         // server name that the client asked for, "" if none was seen
 }

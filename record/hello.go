@@ -19,7 +19,7 @@ type helloFacts struct {
 	client  int    // direction in which the client's messages go + 1: 1 says that we write them
 	sni     string // the server name that the client asked for
 	early   bool   // the client sends application data before the handshake is over
-	version uint16 // as the server chose it, 0x0304 for TLS 1.3
+	version uint16 // as the server chose it, 0x0304 for TLS 1.3, 0xfefd for DTLS 1.2
 	cipher  uint16 // as the server chose it
 	alpn    string // as the server chose it; since TLS 1.3 it is encrypted on the wire
 }
@@ -33,14 +33,18 @@ func (h *hello) add(dir uint8, off uint32, b []byte) bool {
 	}
 	h.sent[dir] = append(h.sent[dir], b[:min(len(b), maxHello-len(h.sent[dir]))]...)
 	before := h.told
-	typ, body, whole := firstMessage(h.sent[dir])
+	first, dtls := firstMessage, isDTLS(h.sent[dir])
+	if dtls {
+		first = firstDTLSMessage
+	}
+	typ, body, whole := first(h.sent[dir])
 	if !whole && len(h.sent[dir]) < maxHello {
 		return false
 	}
 	switch typ {
 	case 1:
 		h.told.client = int(dir) + 1
-		readClientHello(body, &h.told)
+		readClientHello(body, dtls, &h.told)
 	case 2:
 		h.told.client = 2 - int(dir)
 		readServerHello(body, &h.told)
@@ -156,11 +160,15 @@ func (c *cursor) protocol() string {
 	return string(c.take(c.u8()))
 }
 
-// readClientHello reads RFC 8446 §4.1.2; its layout has been the same since TLS 1.0.
-func readClientHello(b []byte, f *helloFacts) {
+// readClientHello reads RFC 8446 §4.1.2; its layout has been the same since TLS 1.0. DTLS
+// adds a cookie (RFC 6347 §4.2.1).
+func readClientHello(b []byte, dtls bool, f *helloFacts) {
 	c := cursor{b}
 	c.take(2 + 32)
 	c.take(c.u8())
+	if dtls {
+		c.take(c.u8())
+	}
 	c.take(c.u16())
 	c.take(c.u8())
 	c.extensions(func(typ int, x *cursor) {

@@ -121,7 +121,7 @@ func TestEarlyData(t *testing.T) {
 		t.Errorf("bound %d, want 40", got)
 	}
 	body := string(make([]byte, 2+32)) + "\x00\x00\x02\x13\x01\x01\x00\x00\x04\x00\x2a\x00\x00"
-	if readClientHello([]byte(body), &h.told); !h.told.early || h.bound(50) != 0 {
+	if readClientHello([]byte(body), false, &h.told); !h.told.early || h.bound(50) != 0 {
 		t.Errorf("%+v, bound %d", h.told, h.bound(50))
 	}
 }
@@ -150,6 +150,7 @@ func FuzzHello(f *testing.F) {
 	sent := shaken(f, &tls.Config{}, &tls.Config{ServerName: "a.example", NextProtos: []string{"h2"}})
 	f.Add(sent[0], sent[1], 100)
 	f.Add([]byte{22, 3, 1, 0, 5, 1, 0, 0, 1, 3}, []byte{22, 3, 3, 255, 255, 2}, 1)
+	f.Add(dtlsRecord(fragment(1, 0, 0, 600, "client")), dtlsRecord(fragment(3, 0, 0, 3, "\xfe\xff\x00"), fragment(2, 1, 0, 40, "server")), 20)
 	f.Fuzz(func(t *testing.T, client, server []byte, cut int) {
 		var h, whole hello
 		for dir, b := range [2][]byte{client, server} {
