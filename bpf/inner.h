@@ -118,6 +118,8 @@ enum word { W_KIND, W_PEEK };
 #define PAIR(cookie, i) (((cookie) >> (32 + 5 * (i))) & 31)
 #define WORD(cookie, i) (((cookie) >> (52 + 6 * (i))) & 63)
 #define NO_WORD 63
+/* How many words of eight bytes of the stack these are in: where others tell how. */
+#define NEAR_STACK(cookie) HOW(cookie)
 
 /* The registers that calls preserve and the top of the stack. */
 #define SAVED 6
@@ -154,9 +156,10 @@ struct seen {
 
 static __always_inline bool look(struct pt_regs *ctx, __u64 cookie, struct seen *s)
 {
-	union near at = {.saved = SAVED_REGISTERS(ctx)};
-	/* One read of all: it costs more than what it reads. */
-	if (bpf_probe_read_user(at.stack, sizeof(at.stack), (void *)PT_REGS_SP(ctx))) {
+	union near at = {.saved = SAVED_REGISTERS(ctx), .stack = {}};
+	__u32 n = NEAR_STACK(cookie);
+	/* One read of all that is needed: it costs more than what it reads. */
+	if (n && n <= STACK && bpf_probe_read_user(at.stack, n * 8, (void *)PT_REGS_SP(ctx))) {
 		count_loss(LOSS_LENGTH, 1, 0);
 		return false;
 	}

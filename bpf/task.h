@@ -127,8 +127,14 @@ static __always_inline struct task_state *my_state(void)
 	return bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
 }
 
-/* Says whether the current process is to be recorded, to who needs no state. */
-static __always_inline bool chosen(void) { return traced(n_comms ? my_state() : 0); }
+/* Says whether the current process is to be recorded, to who needs no state and runs
+ * in recorded processes alone where they were chosen by number and nothing else. */
+static __always_inline bool chosen(void)
+{
+	if (need == TARGET_PID && !n_comms && !n_uids && !n_cgroups)
+		return !stopped;
+	return traced(n_comms ? my_state() : 0);
+}
 
 /* The state of the current task, if it is recorded. */
 static __always_inline struct task_state *wanted(void)

@@ -26,10 +26,23 @@ var nowhere = places{noPair, noPair, noPair, noPair, noWord, noWord}
 
 // cookie is the part of the attach cookie that bpf/inner.h reads; none of the zero value.
 func (p places) cookie() (c uint64) {
+	if p == (places{}) {
+		return 0
+	}
 	for i, at := range []uint8{p.session, p.buffer, p.offset, p.out} {
 		c |= uint64(at) << (32 + 5*i)
 	}
-	return c | uint64(p.kind)<<52 | uint64(p.peek)<<58
+	return c | uint64(p.stack())<<8 | uint64(p.kind)<<52 | uint64(p.peek)<<58
+}
+
+// stack returns how many words of eight bytes of the stack these places are in.
+func (p places) stack() (words uint8) {
+	for _, at := range []uint8{p.session, p.buffer, p.offset, p.out, p.kind / 2, p.peek / 2} {
+		if at != noPair && at >= savedRegisters {
+			words = max(words, at-savedRegisters+1)
+		}
+	}
+	return words
 }
 
 // pair returns the place of eight bytes that hold v, word that of four.
