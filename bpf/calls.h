@@ -19,8 +19,8 @@
 #endif
 
 /* Entry of a call that may move bytes, or whose out-arguments are wanted. Returns 1
- * when its return is of no interest. */
-static __always_inline int entered(struct pt_regs *ctx)
+ * when its return is of no interest; paired: then it is not seen either. */
+static __always_inline int entered(struct pt_regs *ctx, bool paired)
 {
 	__u64 now = bpf_ktime_get_ns();
 	struct task_struct *task = bpf_get_current_task_btf();
@@ -38,6 +38,8 @@ static __always_inline int entered(struct pt_regs *ctx)
 		if (!bpf_map_lookup_elem(&conns, &k))
 			return 1;
 	}
+	if (FLAGS(what) & F_TYPED && (__u32)PT_REGS_PARM2(ctx) != APPLICATION_DATA)
+		return 1;
 	__u64 sp = PT_REGS_SP(ctx);
 	__u32 d = t->depth;
 	/* A frame at or below our own stack pointer was left without a return (longjmp, a lost probe). */
@@ -46,6 +48,14 @@ static __always_inline int entered(struct pt_regs *ctx)
 	if (d >= FRAMES) {
 		count_loss(LOSS_NEST, 1, 0);
 		return 1;
+	}
+	/* One form of a function calling another: the outer call tells it, and the inner one
+	 * may be on a stack of its own (OpenSSL's asynchronous jobs), where the kernel could
+	 * not bring it back. */
+	if (paired && d > 0) {
+		struct frame *outer = &t->frames[(d - 1) & (FRAMES - 1)];
+		if (outer->ssl == PT_REGS_PARM1(ctx) && WHAT(outer->what) == WHAT(what))
+			return 1;
 	}
 	struct frame *f = &t->frames[d & (FRAMES - 1)];
 	__u64 fourth = PT_REGS_PARM4(ctx), fifth = PT_REGS_PARM5(ctx);
@@ -56,8 +66,6 @@ static __always_inline int entered(struct pt_regs *ctx)
 	f->num = PT_REGS_PARM3(ctx);
 	f->out = HOW(what) == H_ARG5 ? fifth : fourth;
 	if (FLAGS(what) & F_TYPED) {
-		if (f->buf != APPLICATION_DATA)
-			return 1;
 		f->buf = f->num;
 		f->num = fourth;
 	}
@@ -234,7 +242,7 @@ static __always_inline int left(struct pt_regs *ctx)
 SEC("uprobe.multi")
 int call_enter(struct pt_regs *ctx)
 {
-	entered(ctx);
+	entered(ctx, false);
 	return 0;
 }
 
@@ -251,7 +259,7 @@ extern bool bpf_session_is_return(void) __ksym __weak;
 SEC("uprobe.multi")
 int call_session(struct pt_regs *ctx)
 {
-	return bpf_session_is_return() ? left(ctx) : entered(ctx);
+	return bpf_session_is_return() ? left(ctx) : entered(ctx, true);
 }
 
 #endif

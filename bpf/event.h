@@ -191,8 +191,7 @@ struct conn {
 	__u8 pad2[4];
 	__u8 alpn[ALPN_LEN];
 	__u16 hello[2]; /* bytes of the handshake told, by direction */
-	__u8 asked;     /* 1: counted in asking */
-	__u8 pad3[3];
+	__u32 asked;    /* 1: counted in asking */
 };
 
 #endif

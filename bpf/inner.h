@@ -46,18 +46,21 @@ static __always_inline void read_inside(__u64 ssl, __u64 cookie, __u64 from, __u
  * that it is in, if that is watched (W_LINK). */
 static __always_inline void find_socket(struct conn_key *k, struct conn *c, __u64 now)
 {
-	bool told = c->announced;
+	bool told = c->announced && recorded(c);
 	struct task_state *t = bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), 0, 0);
 	__u32 d = t ? t->depth : 0;
 	if (t && d && d <= FRAMES) {
 		struct frame *f = &t->frames[(d - 1) & (FRAMES - 1)];
-		if (WHAT(f->what) == W_LINK && f->ssl == k->ssl)
+		if (WHAT(f->what) == W_LINK && f->ssl == k->ssl && !stale_link(f, now)) {
 			take_link(c, f);
+			f->ssl = 0;
+		}
 	}
 	if (told && !recorded(c)) {
 		c->local = 0;
 		emit_end(k, c, 0, now);
 		c->local = 1;
+		c->announced = 0;
 	}
 	ask_link(c, now);
 }
@@ -72,7 +75,7 @@ static __always_inline void written_inside(__u64 ssl, __u64 cookie, __u64 from, 
 		count_loss(LOSS_STATE, 1, n);
 		return;
 	}
-	if (!c->cookie)
+	if (!c->cookie || c->local)
 		find_socket(&k, c, now);
 	tell_inside(&k, c, from, n, DIR_WRITE, now);
 }

@@ -86,8 +86,8 @@ struct estate {
 	__u64 born;
 	__u64 freed;
 	struct tuple tuple;
-	__u8 role;
-	__u8 pad[3];
+	__u8 role, local;
+	__u8 pad[2];
 };
 
 struct {
@@ -141,13 +141,14 @@ struct {
 	__type(value, __u32);
 } linking SEC(".maps");
 
-/* Processes that asked for that: how many of their sessions have no socket yet. */
+/* Processes that asked for that: how many of their sessions have no socket yet. Entries
+ * go with their process: who removed one could remove what a session just asked. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, 2048);
 	__type(key, __u32);
-	__type(value, __u32);
+	__type(value, __s32);
 } asking SEC(".maps");
 
 /* How what a session wrote into memory begins: more random bytes than could be

@@ -22,26 +22,20 @@ static __always_inline void inherit(struct conn_key *k, struct conn *c)
 	if (of.exec != k->exec)
 		return;
 	struct conn *p = bpf_map_lookup_elem(&conns, &of);
+	struct estate *e = bpf_map_lookup_elem(&estates, &of);
 	if (p && !p->ended && p->born < forked) {
 		c->cookie = p->cookie;
 		c->tuple = p->tuple;
 		c->role = p->role;
-		return;
-	}
-	struct estate *e = bpf_map_lookup_elem(&estates, &of);
-	if (e && e->born < forked && e->freed > forked) {
+		c->local = p->local;
+	} else if (e && e->born < forked && e->freed > forked) {
 		c->cookie = e->cookie;
 		c->tuple = e->tuple;
 		c->role = e->role;
+		c->local = e->local;
 	}
-}
-
-/* Keeps of a session that is freed what a child may still need. */
-static __always_inline void bequeath(struct conn_key *k, struct conn *c, __u64 now)
-{
-	struct estate e = {.cookie = c->cookie, .born = c->born, .freed = now, .tuple = c->tuple, .role = c->role};
-	if (c->cookie)
-		bpf_map_update_elem(&estates, k, &e, BPF_ANY);
+	if (c->local)
+		count_local(1, 0, 0);
 }
 
 static __always_inline struct conn *conn_new(struct conn_key *k, __u64 cookie, bool mid)
@@ -82,37 +76,71 @@ static __always_inline struct conn *conn_at(struct conn_key *k, __u64 cookie, bo
 	return conn_new(k, cookie, mid);
 }
 
+/* Keeps of a session that is freed what a child may still need. */
+static __always_inline void bequeath(struct conn_key *k, struct conn *c, __u64 now)
+{
+	struct estate e = {.cookie = c->cookie, .born = c->born, .freed = now, .tuple = c->tuple, .role = c->role, .local = c->local};
+	if (c->cookie)
+		bpf_map_update_elem(&estates, k, &e, BPF_ANY);
+}
+
 /* Whose socket is known, or who is gone, waits for that no longer. */
 static __always_inline void settled(struct conn *c, __u32 tgid)
 {
-	__u32 *waiting = c->asked ? bpf_map_lookup_elem(&asking, &tgid) : 0;
-	c->asked = 0;
-	if (waiting && *waiting)
+	if (!c->asked || !__sync_bool_compare_and_swap(&c->asked, 1, 0))
+		return;
+	__s32 *waiting = bpf_map_lookup_elem(&asking, &tgid);
+	if (waiting)
 		__sync_fetch_and_sub(waiting, 1);
+}
+
+/* A session object is gone, or is made another's. */
+static __always_inline void buried(struct conn_key *k, struct conn *c, __u64 now)
+{
+	bequeath(k, c, now);
+	settled(c, k->tgid);
+}
+
+/* Says whether a frame of a call that is watched on demand is one no longer: its probes
+ * may have gone while it was in progress, or it has told its socket. now: 0 to look at
+ * the clock only where it matters. */
+static __always_inline bool stale_link(struct frame *f, __u64 now)
+{
+	enum { LINK_MAX = 2000000000 }; /* ns; a write that blocks longer is linked by the next one */
+	if (WHAT(f->what) != W_LINK)
+		return false;
+	return !f->ssl || (now ? now : bpf_ktime_get_ns()) - f->start > LINK_MAX;
 }
 
 /* Decides whether a session that has told nothing yet goes through a socket that is
  * no network's (AF_UNIX, AF_VSOCK …): from then on nothing of it is recorded, unless
  * that is wanted.
  *
- * A call can also use such a socket for something else: a callback that writes to
- * syslog, or asks nscd for a name. So to have sent is proof in a write alone. And a
- * write that used no socket at all shows that the session's bytes go through memory
- * (BIO_s_mem), whatever else was seen: then it begins here, as one met in its middle. */
+ * What moved there looked like a record, so it may still be another session's, of a
+ * callback: to have sent is proof in a write alone. And a write that used no socket at
+ * all shows that the session's bytes go through memory (BIO_s_mem), whatever else was
+ * seen: then it begins here, as one met in its middle. */
 static __always_inline void choose_local(struct conn *c, struct frame *f)
 {
-	bool write = WHAT(f->what) == W_WRITE || WHAT(f->what) == W_LINK;
+	bool link = WHAT(f->what) == W_LINK, write = link || WHAT(f->what) == W_WRITE;
 	if (c->local) {
 		if (f->cookie || (write && !f->local)) {
 			count_local(-1, 0, 0);
 			c->local = c->cookie = 0;
 			c->mid |= !keep_local;
 			c->dirty = 1;
+			/* Its END was told if it had begun. */
+			if (!keep_local && (c->off[0] || c->off[1])) {
+				c->id = __sync_fetch_and_add(&next_conn, 1) + 1;
+				__builtin_memset(c->off, 0, sizeof(c->off));
+				__builtin_memset(c->lost, 0, sizeof(c->lost));
+				c->announced = 0;
+			}
 		}
 		return;
 	}
 	/* Who asked for its socket could not be told from others before. */
-	if (c->cookie || f->cookie || !f->local || (!c->asked && (c->announced || c->off[0] || c->off[1])))
+	if (c->cookie || f->cookie || !f->local || (!(link && c->asked) && (c->announced || c->off[0] || c->off[1])))
 		return;
 	if (f->received || (f->sent && write)) {
 		count_local(1, 0, 0);
@@ -213,7 +241,7 @@ static __always_inline struct conn *born(struct conn_key *k, __u64 cookie, __u64
 	struct conn *old = bpf_map_lookup_elem(&conns, k);
 	if (old) {
 		emit_end(k, old, old->ended ? old->ended : END_REUSE, now);
-		settled(old, k->tgid);
+		buried(k, old, now);
 	}
 	return conn_new(k, cookie, false);
 }

@@ -35,8 +35,10 @@ static __always_inline bool network_tuple(struct sock *sk, struct tuple *u)
 /* The innermost TLS call that the current task is in. */
 static __always_inline struct frame *current_call(struct task_struct *task, struct task_state *t)
 {
-	if (t && t->depth && t->depth <= FRAMES)
-		return &t->frames[(t->depth - 1) & (FRAMES - 1)];
+	if (t && t->depth && t->depth <= FRAMES) {
+		struct frame *f = &t->frames[(t->depth - 1) & (FRAMES - 1)];
+		return stale_link(f, 0) ? 0 : f;
+	}
 	return go_probed ? go_top(task) : 0;
 }
 
@@ -74,6 +76,10 @@ static __always_inline int used(struct sock *sk, int moved, __u32 dir)
 	case AF_PACKET:
 		return 0;
 	}
+	/* A call can use such a socket for something else: a callback writes to syslog or asks
+	 * nscd for a name, a key is in a daemon's keeping. */
+	if (moved < 2 || !record_moved())
+		return 0;
 	f->local = bpf_get_socket_cookie(sk);
 	if (dir == DIR_WRITE)
 		f->sent = 1;

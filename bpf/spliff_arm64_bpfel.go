@@ -48,8 +48,7 @@ type SpliffConn struct {
 	Pad2      [4]uint8
 	Alpn      [32]uint8
 	Hello     [2]uint16
-	Asked     uint8
-	Pad3      [3]uint8
+	Asked     uint32
 }
 
 type SpliffConnKey struct {
@@ -80,7 +79,8 @@ type SpliffEstate struct {
 	Freed  uint64
 	Tuple  SpliffTuple
 	Role   uint8
-	Pad    [3]uint8
+	Local  uint8
+	Pad    [2]uint8
 	_      [4]byte
 }
 

@@ -77,8 +77,7 @@ int session_touch(struct pt_regs *ctx)
 		if ((__s32)__sync_fetch_and_sub(&c->refs, 1) > 0)
 			break;
 		c->refs = 0;
-		bequeath(&k, c, now);
-		settled(c, k.tgid);
+		buried(&k, c, now);
 		if (emit_end(&k, c, END_FREE, now))
 			bpf_map_delete_elem(&conns, &k);
 		break;
@@ -89,7 +88,7 @@ int session_touch(struct pt_regs *ctx)
 		__u32 refs = c->refs;
 		__u8 role = c->role;
 		emit_end(&k, c, END_FREE, now);
-		settled(c, k.tgid);
+		buried(&k, c, now);
 		c = conn_new(&k, cookie, false);
 		if (c) {
 			c->refs = refs;

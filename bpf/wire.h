@@ -119,6 +119,17 @@ static __always_inline void tell_moved(struct conn *c, __u32 n, __u32 dir)
 		tell_hello(c, s.at, s.len < n ? s.len : n, dir);
 }
 
+/* Says whether what the current system call moved begins as a record of TLS or DTLS
+ * (RFC 8446 section 5.1, RFC 6347 section 4.1). */
+static __always_inline bool record_moved(void)
+{
+	struct span s = {};
+	__u8 head[2];
+	if (!moved_by_call(&s) || s.len < sizeof(head) || bpf_probe_read_user(head, sizeof(head), (void *)s.at))
+		return false;
+	return head[0] >= 20 && head[0] <= 23 && (head[1] == 3 || head[1] == 0xfe);
+}
+
 /* The connection, if it still is the one that was meant and has not ended. */
 static __always_inline struct conn *still(struct head_of *of)
 {
@@ -226,23 +237,26 @@ int cipher_written(struct pt_regs *ctx)
 
 /* A call on a session is over and no socket was used in it, nor before: asks user
  * space to watch what its process writes into memory, and the sockets of its writes.
- * Of a handshake that is going on the first will do. */
+ * Once the first is watched, a handshake that is going on waits for it to show a socket. */
 static __always_inline void ask_link(struct conn *c, __u64 now)
 {
-	__u32 tgid = bpf_get_current_pid_tgid() >> 32, one = 1;
+	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	__s32 none = 0;
 	if (c->cookie || c->asked || c->local)
 		return;
 	__u32 *has = bpf_map_lookup_elem(&linking, &tgid);
 	if (has && (!(*has & LINK_CALLS) || (c->hs_start && !c->hs_done)))
 		return;
-	c->asked = 1;
-	__u32 *waiting = bpf_map_lookup_elem(&asking, &tgid);
-	if (waiting) {
-		__sync_fetch_and_add(waiting, 1);
-		return;
+	__s32 *waiting = bpf_map_lookup_elem(&asking, &tgid);
+	if (!waiting) {
+		bpf_map_update_elem(&asking, &tgid, &none, BPF_NOEXIST);
+		waiting = bpf_map_lookup_elem(&asking, &tgid);
 	}
-	bpf_map_update_elem(&asking, &tgid, &one, BPF_ANY);
-	emit_bare(EV_UNLINKED, now, BPF_RB_FORCE_WAKEUP); /* its next write is a round trip away */
+	/* Without room it asks again at its next call. */
+	if (!waiting || !__sync_bool_compare_and_swap(&c->asked, 0, 1))
+		return;
+	if (__sync_fetch_and_add(waiting, 1) <= 0)
+		emit_bare(EV_UNLINKED, now, BPF_RB_FORCE_WAKEUP); /* its next write is a round trip away */
 }
 
 #endif

@@ -3,11 +3,11 @@
 package record
 
 import (
+	"errors"
 	"io"
 	"os"
+	"slices"
 	"time"
-
-	"github.com/cilium/ebpf"
 )
 
 // askers watches the writes of processes with sessions of which no socket is known:
@@ -15,12 +15,14 @@ import (
 // when it was first looked at, or that asks; when its last such connection is closed
 // or known, or after a while, the probes go. It belongs to one goroutine.
 type askers struct {
-	libs *libs
-	on   map[uint32]*asker
+	libs  *libs
+	on    map[uint32]*asker
+	peers peers
 }
 
 // asker is a process whose writes are watched.
 type asker struct {
+	on    []demand // where: none of a process that has no such place
 	links []io.Closer
 	older map[string]string // its sockets that may be those of older sessions: what they are, by their links
 	until time.Time         // how long to wait for them
@@ -32,43 +34,51 @@ const olderWait = time.Minute
 
 // expect watches a process that is connected, and may have been before it was watched.
 func (a *askers) expect(pid uint32, maps []mapped) error {
-	if a.on[pid] != nil || len(a.on) >= maxExpected || !a.libs.demands(maps) || !a.libs.wanted(pid) {
+	if a.on[pid] != nil || len(a.on) >= maxExpected || !a.libs.wanted(pid) || len(a.libs.demands(maps)) == 0 {
 		return nil
 	}
-	older := a.libs.proc.connected(pid)
+	older := a.libs.proc.connected(pid, a.peers)
 	if len(older) == 0 {
 		return nil
 	}
 	err := a.watch(pid, maps)
-	if on := a.on[pid]; on != nil {
-		on.older, on.until = older, time.Now().Add(olderWait)
-	}
+	a.on[pid].older, a.on[pid].until = older, time.Now().Add(olderWait)
 	return err
 }
 
 // watch puts the probes on a process, which has mapped maps, unless they are on.
 func (a *askers) watch(pid uint32, maps []mapped) error {
-	if a.on[pid] != nil {
-		return nil
+	at := a.libs.demands(maps)
+	if on := a.on[pid]; on != nil {
+		if sameFiles(on.on, at) {
+			return nil
+		}
+		a.drop(pid) // it runs another program, or has loaded another library
 	}
-	for _, file := range maps {
-		for _, s := range a.libs.demanded(file.open) {
-			f, err := os.Open(file.open)
-			if err != nil {
-				continue // it is gone
+	on := &asker{on: at}
+	a.on[pid] = on // also of one without such sites, or reap would find it again and again
+	for _, file := range at {
+		f, err := os.Open(file.open)
+		if err != nil {
+			continue // it is gone
+		}
+		for _, s := range a.libs.demanded(file.id) {
+			links, failed := a.libs.k.watchLink(&image{path: file.open, f: f}, s, pid)
+			on.links = append(on.links, links...)
+			if err = errors.Join(err, failed); gone(failed) {
+				err = nil
 			}
-			on, err := a.libs.k.watchLink(&image{path: file.path, f: f}, s, pid)
-			f.Close()
-			if a.on[pid] == nil {
-				a.on[pid] = &asker{}
-			}
-			a.on[pid].links = append(a.on[pid].links, on...)
-			if err != nil && !gone(err) {
-				return kernelError("watch the writes of "+file.path, err)
-			}
+		}
+		f.Close()
+		if err != nil {
+			return kernelError("watch the writes of "+file.open, err)
 		}
 	}
 	return nil
+}
+
+func sameFiles(a, b []demand) bool {
+	return slices.EqualFunc(a, b, func(x, y demand) bool { return x.id == y.id })
 }
 
 // watchLink puts the probes of one site on one process.
@@ -87,28 +97,18 @@ func (k *kernel) watchLink(m *image, s site, pid uint32) (on []io.Closer, err er
 }
 
 // reap takes the probes off processes that wait for nothing any more, and returns
-// those that do and have none.
+// those that do and were not watched.
 func (a *askers) reap() (without []uint32) {
-	asking := a.libs.k.coll.Maps["asking"]
-	var pid, n uint32
-	waits := map[uint32]uint32{}
-	for all := asking.Iterate(); all.Next(&pid, &n); {
-		waits[pid] = n
-	}
-	for pid, n := range waits {
-		switch {
-		case n > 0 && a.on[pid] == nil:
+	var pid uint32
+	var n int32
+	waits := map[uint32]bool{}
+	for all := a.libs.k.coll.Maps["asking"].Iterate(); all.Next(&pid, &n); {
+		if waits[pid] = n > 0; waits[pid] && a.on[pid] == nil {
 			without = append(without, pid)
-		case n == 0:
-			// Another session may ask at this moment.
-			if err := asking.LookupAndDelete(pid, &n); err == nil && n > 0 {
-				asking.Update(pid, n, ebpf.UpdateNoExist)
-				waits[pid] = n
-			}
 		}
 	}
 	for pid, on := range a.on {
-		if waits[pid] == 0 && !on.waits(time.Now()) {
+		if !waits[pid] && !on.waits(time.Now()) {
 			a.drop(pid)
 		}
 	}
@@ -130,7 +130,8 @@ func (on *asker) waits(now time.Time) bool {
 }
 
 func (a *askers) drop(pid uint32) {
-	for _, l := range a.on[pid].links {
+	// The last first: a call that began with its entry watched must find its return so.
+	for _, l := range slices.Backward(a.on[pid].links) {
 		l.Close()
 	}
 	delete(a.on, pid)

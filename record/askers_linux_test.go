@@ -38,8 +38,9 @@ func TestAskers(t *testing.T) {
 	for _, tt := range []struct {
 		how      string
 		expected bool
-	}{{"tcp", true}, {"tcp", false}, {"unix", false}} {
-		t.Run(fmt.Sprintf("%s %v", tt.how, tt.expected), func(t *testing.T) {
+		without  []Feature
+	}{{"tcp", true, nil}, {"tcp", false, nil}, {"unix", false, nil}, {"tcp", false, []Feature{FeatureSession}}, {"tcp", false, []Feature{FeatureUprobeMulti, FeatureSession}}} {
+		t.Run(fmt.Sprintf("%s %v %v", tt.how, tt.expected, tt.without), func(t *testing.T) {
 			cmd := exec.Command(python(t), "-c", tlsOnDemand, tt.how, cert)
 			in, err := cmd.StdinPipe()
 			if err != nil {
@@ -58,7 +59,7 @@ func TestAskers(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			pid := uint32(cmd.Process.Pid)
-			s, err := Open(ctx, Options{PIDs: []uint32{pid}, Live: true})
+			s, err := Open(ctx, Options{PIDs: []uint32{pid}, Live: true, Without: tt.without})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -300,11 +300,14 @@ func (k *kernel) groups(sites []site, lib uint8) []group {
 			add(&copied, s)
 		case s.what == whatInnerWrite:
 			add(&sent, s)
+		case s.ret && k.has[FeatureSession]:
+			add(&enter, s)
+		case s.what == whatHandshake && s.flags&flagKnown != 0:
+			// It is inside calls that are watched, maybe on a stack of its own, where
+			// the kernel would not bring its return back.
 		case s.ret:
 			add(&enter, s)
-			if !k.has[FeatureSession] {
-				add(&leave, s)
-			}
+			add(&leave, s)
 		default:
 			add(&touch, s)
 		}

@@ -23,7 +23,7 @@ const (
 var featureTable = [...]struct{ name, since, lack string }{
 	{"sock-length", "6.3", "connections have no addresses"},
 	{"uprobe-multi", "6.6", "each probe is a link of its own: recordings start and end more slowly, and take more file descriptors"},
-	{"uprobe-session", "6.13", "entry and return of a call are two probes, and programs that are not recorded pay for both"},
+	{"uprobe-session", "6.13", "entry and return of a call are two probes, and programs that are not recorded pay for both; handshakes inside reads and writes are not seen"},
 	{"user-dynptr", "6.16", "short reads and writes take 256 bytes of the buffer, longer ones up to 16 KiB"},
 }
 

@@ -38,16 +38,24 @@ func innerCopy(m *image, slot int64) ([]site, error) {
 	return byOffset(found), nil
 }
 
+// Bounds of a library's method tables; OpenSSL 3.0 has 23, and at most two functions
+// in one slot.
+const (
+	maxMethods   = 64
+	maxFunctions = 8
+)
+
 // methodFunctions returns the functions in a slot of the method tables that the library
 // exports, none if one of the tables is not understood.
 func methodFunctions(m *image, slot int64) []uint64 {
 	var fns []uint64
+	methods := 0
 	for name := range m.symbols {
 		if !strings.HasSuffix(name, "_method") || !strings.HasPrefix(name, "TLS") && !strings.HasPrefix(name, "DTLS") && !strings.HasPrefix(name, "SSLv") {
 			continue
 		}
 		fn, ok := methodEntry(m, name, slot)
-		if !ok {
+		if methods++; !ok || methods > maxMethods || len(fns) > maxFunctions {
 			return nil
 		}
 		if !slices.Contains(fns, fn) {

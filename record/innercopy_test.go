@@ -146,6 +146,11 @@ func FuzzFlow(f *testing.F) {
 			}
 			return
 		}
+		for va := range w.before {
+			if jump, ok := w.tested(va, -1); ok && (jump < va || jump > va+maxCleanup) {
+				t.Fatalf("behind %#x a jump at %#x", va, jump)
+			}
+		}
 		// Once more from what was found: nothing changes.
 		for va := range w.before {
 			if err := w.step(va); err != nil || len(w.todo) > 0 {

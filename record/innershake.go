@@ -1,6 +1,7 @@
 package record
 
 import (
+	"debug/elf"
 	"fmt"
 	"slices"
 
@@ -15,6 +16,9 @@ import (
 // of programs that leave it to these. They serve what comes after the handshake too,
 // so only sessions count whose beginning was seen.
 func innerShakes(m *image) ([]site, error) {
+	if m.elf.Machine != elf.EM_X86_64 {
+		return nil, fmt.Errorf("find the handshakes: %w: not amd64", errFlow)
+	}
 	var of [2][]uint64
 	var slots [2]int64
 	for i, name := range []string{"SSL_set_accept_state", "SSL_set_connect_state"} {
@@ -22,7 +26,7 @@ func innerShakes(m *image) ([]site, error) {
 		if !ok {
 			return nil, fmt.Errorf("find the handshakes: %w: no %s", errFlow, name)
 		}
-		if slots[i], ok = keptSlot(m, sym.Value); !ok {
+		if slots[i], ok = keptSlot(m.code(m.body(sym.Value), 256)); !ok {
 			return nil, fmt.Errorf("find the handshakes: %w: %s", errFlow, name)
 		}
 		of[i] = methodFunctions(m, slots[i])
@@ -48,10 +52,10 @@ func innerShakes(m *image) ([]site, error) {
 	return sites, nil
 }
 
-// keptSlot returns the offset in the method table of the function that a function
+// keptSlot returns the offset in the method table of the function that code of a function
 // keeps in the session it is given: mov method(%session),%table … mov slot(%table),%fn …
 // mov %fn,func(%session).
-func keptSlot(m *image, va uint64) (int64, bool) {
+func keptSlot(code []byte) (int64, bool) {
 	const (
 		unknown = iota
 		session
@@ -63,7 +67,6 @@ func keptSlot(m *image, va uint64) (int64, bool) {
 		slot int64
 	}
 	regs := [16]value{x86asm.RDI - x86asm.RAX: {kind: session}}
-	code := m.code(m.body(va), 256)
 	for pc := 0; pc < len(code); {
 		in, err := x86asm.Decode(code[pc:], 64)
 		if err != nil || in.Op == x86asm.RET || in.Op == x86asm.JMP {

@@ -64,6 +64,18 @@ func TestInnerShakesRefuses(t *testing.T) {
 	}
 }
 
+// FuzzKeptSlot reads arbitrary code: it must end, and without a panic.
+func FuzzKeptSlot(f *testing.F) {
+	f.Add([]byte{0x48, 0x8b, 0x47, 0x08, 0x48, 0x8b, 0x40, 0x28, 0x48, 0x89, 0x47, 0x30, 0xc3})
+	f.Add([]byte{0x53, 0x48, 0x89, 0xfb, 0xe8, 0, 0, 0, 0, 0x48, 0x8b, 0x43, 0x08, 0x48, 0x8b, 0x40, 0x30, 0x48, 0x89, 0x43, 0x30})
+	f.Fuzz(func(t *testing.T, code []byte) {
+		slot, ok := keptSlot(code)
+		if !ok && slot != 0 {
+			t.Errorf("slot %d of nothing", slot)
+		}
+	})
+}
+
 func TestInnerShakesOfThisMachine(t *testing.T) {
 	_, sites := ofThisMachine(t, innerShakes)
 	checkShakes(t, sites)

@@ -106,6 +106,7 @@ func seals(m *image, fn uint64, found map[uint64]site) error {
 		return err
 	}
 	var own []site
+	var pending, fresh bool
 	for va, s := range writing.before {
 		in, err := writing.inst(va)
 		if err != nil {
@@ -123,8 +124,14 @@ func seals(m *image, fn uint64, found map[uint64]site) error {
 			return fmt.Errorf("%#x: the buffer goes elsewhere: %w", va, errFlow)
 		}
 		own = append(own, at)
+		if whatever.before[va].reg(x86asm.RCX).kind == symFrame {
+			fresh = true
+		} else {
+			pending = true
+		}
 	}
-	if len(own) == 0 {
+	// Both calls must be there: what is sent for the first time, and what waited.
+	if !fresh || !pending {
 		return errFlow
 	}
 	for _, s := range own {

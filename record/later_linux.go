@@ -75,7 +75,7 @@ func (s *Session) scan(ctx context.Context, pid uint32) {
 		s.large.add(pid)
 	}
 	linker, _ := s.libs.scan(small) // its error is told with the file that met it
-	if err := s.memory.expect(pid, maps); err != nil {
+	if err := errors.Join(s.memory.renew(pid, maps), s.memory.expect(pid, maps)); err != nil {
 		s.libs.trouble(err)
 	}
 	if !linker {

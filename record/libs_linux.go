@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"sync"
 	"syscall"
 
@@ -318,31 +317,6 @@ func (l *libs) probe(m *image, c content, t *Target) error {
 	}
 	l.probed++
 	return nil
-}
-
-// onDemand returns the sites that are watched in processes that ask for it.
-func onDemand(found []content) (sites []site) {
-	for _, c := range found {
-		for _, s := range c.sites {
-			if s.demand {
-				sites = append(sites, s)
-			}
-		}
-	}
-	return sites
-}
-
-// demanded returns those of a file that was looked at.
-func (l *libs) demanded(open string) []site {
-	id, _ := identity(open)
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.demand[id]
-}
-
-// demands reports whether one of the files has some.
-func (l *libs) demands(maps []mapped) bool {
-	return slices.ContainsFunc(maps, func(m mapped) bool { return len(l.demanded(m.open)) > 0 })
 }
 
 // wanted reports whether the filters by process name pid, as far as they do.

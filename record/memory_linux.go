@@ -37,10 +37,20 @@ func newMemory(l *libs) *memory {
 
 // serve puts the probes on a process that asks, unless they are on.
 func (m *memory) serve(pid uint32, maps []mapped) error {
-	if m.libs.k.matched(pid) {
+	if _, on := m.libs.k.matched(pid); on {
 		return nil
 	}
 	return m.watch(pid, maps)
+}
+
+// renew tells the kernel side if more of a process that is watched can be by now: it
+// may have loaded another library.
+func (m *memory) renew(pid uint32, maps []mapped) error {
+	calls, on := m.libs.k.matched(pid)
+	if !on || calls || len(m.libs.demands(maps)) == 0 {
+		return nil
+	}
+	return m.libs.k.matching(pid, true, len(m.links) > 0)
 }
 
 // watch puts the probes on a process, which has mapped maps.
@@ -71,7 +81,7 @@ func (m *memory) watch(pid uint32, maps []mapped) error {
 		m.links[pid] = append(m.links[pid], l)
 	}
 	// Said also of a process without such functions, or it would ask for ever.
-	return m.libs.k.matching(pid, m.libs.demands(maps), len(m.links) > 0)
+	return m.libs.k.matching(pid, len(m.libs.demands(maps)) > 0, len(m.links) > 0)
 }
 
 func (k *kernel) watchWrites(m *image, sites []site, pid uint32) (io.Closer, error) {
@@ -101,10 +111,12 @@ func (k *kernel) matching(pid uint32, calls, any bool) error {
 	return k.coll.Variables["matching"].Set(on)
 }
 
-// matched reports whether a process was said to be watched since it runs its program.
-func (k *kernel) matched(pid uint32) bool {
+// matched reports whether a process was said to be watched since it runs its program,
+// and its writes too.
+func (k *kernel) matched(pid uint32) (calls, on bool) {
 	var bits uint32
-	return k.coll.Maps["linking"].Lookup(pid, &bits) == nil
+	err := k.coll.Maps["linking"].Lookup(pid, &bits)
+	return bits&linkCalls != 0, err == nil
 }
 
 // look finds the functions in a file, once.

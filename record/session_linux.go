@@ -60,7 +60,7 @@ type Session struct {
 	loads    bool       // the last drain met a process that mapped something
 	memory   *memory
 	askers   *askers
-	unlinked chan uint32 // processes with sessions that use no socket
+	unlinked chan uint32 // processes with sessions of which no socket is known
 	clockAt  time.Time
 	looked   time.Time        // when the processes were last looked for
 	told     bpf.SpliffCounts // losses already in the session
@@ -135,18 +135,18 @@ func (s *Session) open() (err error) {
 	s.t.unlinked = func(pid uint32) {
 		select {
 		case s.unlinked <- pid:
-		default: // its next session asks again
+		default: // askers.reap finds it
 		}
 	}
 	s.memory = newMemory(s.libs)
-	s.askers = &askers{libs: s.libs, on: map[uint32]*asker{}}
+	s.askers = &askers{libs: s.libs, on: map[uint32]*asker{}, peers: peers{}}
 	for _, pid := range proc.pids() {
 		maps := proc.mappings(pid)
 		if _, err := s.libs.scan(maps); err != nil {
 			return err
 		}
 		if err := errors.Join(s.memory.expect(pid, maps), s.askers.expect(pid, maps)); err != nil {
-			return err
+			s.libs.trouble(err) // nothing but addresses is missing
 		}
 	}
 	if err := s.expectPrograms(); err != nil {
@@ -319,6 +319,10 @@ func (s *Session) Close() error {
 	var err error
 	if s.ring != nil {
 		s.ring.Close()
+	}
+	if s.memory != nil { // Run has closed them already, if it was called
+		s.memory.Close()
+		s.askers.Close()
 	}
 	if s.k != nil {
 		err = errors.Join(err, s.k.Close())

@@ -18,12 +18,12 @@ type symbolKind uint8
 const (
 	symUnknown symbolKind = iota
 	symConst              // n
-	symSession            // the arguments of a read method of OpenSSL
+	symSession            // the arguments of a read or write method of OpenSSL
 	symBuffer
 	symLength
 	symOut
 	symPeek   // an int: 0 for a read, 1 for a peek
-	symType   // an int: the type of the records that are read
+	symType   // an int: the type of the records
 	symResult // what the nth call of the reading function returned
 	symFrame  // the stack pointer as it was at n, relative to the function's entry
 )

@@ -61,7 +61,7 @@ type translator struct {
 	hellos map[uint64]*hello // of handshakes that are not over, by the kernel side's number of the connection
 
 	loaded   func(pid uint32) // told of newly mapped files
-	unlinked func(pid uint32) // told of sessions that use no socket
+	unlinked func(pid uint32) // told of sessions of which no socket is known
 
 	dropped              uint64        // bytes named by DROP events
 	events, bytes, total atomic.Uint64 // DATA events, their bytes, connections
