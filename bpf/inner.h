@@ -47,14 +47,11 @@ static __always_inline void read_inside(__u64 ssl, __u64 cookie, __u64 from, __u
 static __always_inline void find_socket(struct conn_key *k, struct conn *c, __u64 now)
 {
 	bool told = c->announced && recorded(c);
-	struct task_state *t = bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), 0, 0);
-	__u32 d = t ? t->depth : 0;
-	if (t && d && d <= FRAMES) {
-		struct frame *f = &t->frames[(d - 1) & (FRAMES - 1)];
-		if (WHAT(f->what) == W_LINK && f->ssl == k->ssl && !stale_link(f, now)) {
-			take_link(c, f);
-			f->ssl = 0;
-		}
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct frame *f = current_call(task, bpf_task_storage_get(&tasks, task, 0, 0));
+	if (f && WHAT(f->what) == W_LINK && f->ssl == k->ssl) {
+		take_link(c, f);
+		f->ssl = 0;
 	}
 	if (told && !recorded(c)) {
 		c->local = 0;

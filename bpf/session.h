@@ -102,14 +102,11 @@ static __always_inline void buried(struct conn_key *k, struct conn *c, __u64 now
 }
 
 /* Says whether a frame of a call that is watched on demand is one no longer: its probes
- * may have gone while it was in progress, or it has told its socket. now: 0 to look at
- * the clock only where it matters. */
-static __always_inline bool stale_link(struct frame *f, __u64 now)
+ * may have gone while it was in progress, or it has told its socket. */
+static __always_inline bool stale_link(struct frame *f)
 {
 	enum { LINK_MAX = 2000000000 }; /* ns; a write that blocks longer is linked by the next one */
-	if (WHAT(f->what) != W_LINK)
-		return false;
-	return !f->ssl || (now ? now : bpf_ktime_get_ns()) - f->start > LINK_MAX;
+	return WHAT(f->what) == W_LINK && (!f->ssl || bpf_ktime_get_ns() - f->start > LINK_MAX);
 }
 
 /* Decides whether a session that has told nothing yet goes through a socket that is
@@ -155,7 +152,7 @@ static __always_inline void choose_local(struct conn *c, struct frame *f)
 static __always_inline void take_link(struct conn *c, struct frame *f)
 {
 	choose_local(c, f);
-	if (c->asked && (f->cookie || c->local))
+	if (f->cookie || c->local)
 		settled(c, bpf_get_current_pid_tgid() >> 32);
 	if (!f->cookie || f->cookie == c->cookie)
 		return;

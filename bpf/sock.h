@@ -37,7 +37,7 @@ static __always_inline struct frame *current_call(struct task_struct *task, stru
 {
 	if (t && t->depth && t->depth <= FRAMES) {
 		struct frame *f = &t->frames[(t->depth - 1) & (FRAMES - 1)];
-		return stale_link(f, 0) ? 0 : f;
+		return stale_link(f) ? 0 : f;
 	}
 	return go_probed ? go_top(task) : 0;
 }

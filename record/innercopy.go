@@ -69,11 +69,7 @@ func methodFunctions(m *image, slot int64) []uint64 {
 func copies(m *image, fn uint64, found map[uint64]site) error {
 	follow := func(kind, peek int64) (*flow, error) {
 		f := newFlow(m)
-		start := newRegisterFile()
-		for r, v := range map[x86asm.Reg]symbol{x86asm.RDI: {kind: symSession}, x86asm.RSI: {symType, kind}, x86asm.RCX: {symBuffer, untouched}, x86asm.R9: {symPeek, peek}} {
-			start.regs[r-x86asm.RAX] = v
-		}
-		return f, f.follow(fn, start)
+		return f, f.follow(fn, calledWith(symbol{kind: symSession}, symbol{symType, kind}, symbol{}, symbol{symBuffer, untouched}, symbol{}, symbol{symPeek, peek}))
 	}
 	reading, err := follow(applicationData, 0)
 	if err != nil {
@@ -107,9 +103,6 @@ func copies(m *image, fn uint64, found map[uint64]site) error {
 	}
 	return nil
 }
-
-// arguments are the registers of the first six (System V ABI).
-var arguments = []x86asm.Reg{x86asm.RDI, x86asm.RSI, x86asm.RDX, x86asm.RCX, x86asm.R8, x86asm.R9}
 
 // fillsBuffer reports whether an instruction is a call of memcpy to the buffer. Any
 // other that could write there is an error.

@@ -211,10 +211,7 @@ const (
 // run follows all ways from fn. Every read must be followed by a site on each way
 // on which the function can return.
 func (w *readWalk) run(fn uint64) error {
-	start := way{registerFile: newRegisterFile(), va: fn}
-	for r, kind := range map[x86asm.Reg]symbolKind{x86asm.RDI: symSession, x86asm.RSI: symBuffer, x86asm.RDX: symLength, x86asm.RCX: symOut} {
-		start.regs[r-x86asm.RAX] = symbol{kind: kind}
-	}
+	start := way{registerFile: calledWith(symbol{kind: symSession}, symbol{kind: symBuffer}, symbol{kind: symLength}, symbol{kind: symOut}), va: fn}
 	w.ways, w.at = []way{start}, map[uint64]site{}
 	for len(w.ways) > 0 {
 		next := w.ways[len(w.ways)-1]

@@ -61,11 +61,7 @@ func handedOn(m *image, fn uint64) (slot int64, err error) {
 	if !ok {
 		return 0, fmt.Errorf("%w: no call through a method table", errFlow)
 	}
-	start := newRegisterFile()
 	given := []symbol{{kind: symSession}, {kind: symBuffer}, {kind: symLength}, {kind: symOut}}
-	for i, v := range given {
-		start.regs[arguments[i]-x86asm.RAX] = v
-	}
 	taken := slices.Insert(slices.Clone(given), 1, symbol{symConst, applicationData})
 	f, some := newFlow(m), false
 	f.tail = func(s *flowState) bool {
@@ -77,7 +73,7 @@ func handedOn(m *image, fn uint64) (slot int64, err error) {
 		some = true
 		return true
 	}
-	if err := f.follow(fn, start); err != nil {
+	if err := f.follow(fn, calledWith(given...)); err != nil {
 		return 0, err
 	}
 	if !some {
@@ -91,11 +87,7 @@ func handedOn(m *image, fn uint64) (slot int64, err error) {
 func seals(m *image, fn uint64, found map[uint64]site) error {
 	follow := func(kind int64) (*flow, error) {
 		f := newFlow(m)
-		start := newRegisterFile()
-		for i, v := range []symbol{{kind: symSession}, {symType, kind}, {symBuffer, untouched}} {
-			start.regs[arguments[i]-x86asm.RAX] = v
-		}
-		return f, f.follow(fn, start)
+		return f, f.follow(fn, calledWith(symbol{kind: symSession}, symbol{symType, kind}, symbol{symBuffer, untouched}))
 	}
 	writing, err := follow(applicationData)
 	if err != nil {

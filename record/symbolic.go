@@ -74,6 +74,18 @@ type cell struct {
 
 func newRegisterFile() *registerFile { return &registerFile{stack: map[int64]cell{}} }
 
+// arguments are the registers of the first six (System V ABI).
+var arguments = []x86asm.Reg{x86asm.RDI, x86asm.RSI, x86asm.RDX, x86asm.RCX, x86asm.R8, x86asm.R9}
+
+// calledWith is what holds at the entry of a function that was given these.
+func calledWith(args ...symbol) *registerFile {
+	m := newRegisterFile()
+	for i, v := range args {
+		m.regs[arguments[i]-x86asm.RAX] = v
+	}
+	return m
+}
+
 // clone returns a copy that can go another way.
 func (m *registerFile) clone() *registerFile {
 	other := *m
