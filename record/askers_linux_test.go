@@ -5,8 +5,6 @@ package record
 import (
 	"context"
 	"fmt"
-	"io"
-	"os/exec"
 	"testing"
 	"time"
 
@@ -41,24 +39,13 @@ func TestAskers(t *testing.T) {
 		without  []Feature
 	}{{"tcp", true, nil}, {"tcp", false, nil}, {"unix", false, nil}, {"tcp", false, []Feature{FeatureSession}}, {"tcp", false, []Feature{FeatureUprobeMulti, FeatureSession}}} {
 		t.Run(fmt.Sprintf("%s %v %v", tt.how, tt.expected, tt.without), func(t *testing.T) {
-			cmd := exec.Command(python(t), "-c", tlsOnDemand, tt.how, cert)
-			in, err := cmd.StdinPipe()
-			if err != nil {
+			p := talking(t, python(t), "-c", tlsOnDemand, tt.how, cert)
+			if err := p.done(); err != nil {
 				t.Fatal(err)
 			}
-			out, err := cmd.StdoutPipe()
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := cmd.Start(); err != nil {
-				t.Fatal(err)
-			}
-			defer func() { in.Close(); cmd.Wait() }()
-			done := func() { io.ReadFull(out, make([]byte, len("done\n"))) }
-			done()
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
-			pid := uint32(cmd.Process.Pid)
+			pid := p.pid()
 			s, err := Open(ctx, Options{PIDs: []uint32{pid}, Live: true, Without: tt.without})
 			if err != nil {
 				t.Fatal(err)
@@ -75,8 +62,7 @@ func TestAskers(t *testing.T) {
 			ended := make(chan error, 1)
 			go func() { ended <- s.Run(ctx, l) }()
 			for range 3 {
-				fmt.Fprintln(in)
-				done()
+				p.ask("")
 				time.Sleep(200 * time.Millisecond) // to put probes on
 			}
 			if !tt.expected {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -69,23 +68,8 @@ func TestPIDAndParents(t *testing.T) {
 	needCapture(t)
 	url := server(t)
 	loop := func(size string) (pid uint32, fetch func()) {
-		cmd := exec.Command("sh", "-c", "while read go; do "+strings.Join(get(url, size), " ")+"; echo done; done")
-		in, err := cmd.StdinPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		out, err := cmd.StdoutPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { in.Close(); cmd.Wait() })
-		return uint32(cmd.Process.Pid), func() {
-			fmt.Fprintln(in, "go")
-			io.ReadFull(out, make([]byte, len("done\n")))
-		}
+		p := talking(t, "sh", "-c", "while read go; do "+strings.Join(get(url, size), " ")+"; echo done; done")
+		return p.pid(), func() { p.ask("go") }
 	}
 	pid, mine := loop("/21")
 	_, other := loop("/22")
@@ -121,28 +105,12 @@ func TestMidStream(t *testing.T) {
 c = http.client.HTTPSConnection(sys.argv[1], context=ssl._create_unverified_context())
 for line in sys.stdin:
     c.request("GET", line.strip()); c.getresponse().read(); print("done", flush=True)`
-	cmd := exec.Command(python(t), "-c", script, strings.TrimPrefix(url, "https://"))
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	fetch := func(path string) {
-		fmt.Fprintln(in, path)
-		io.ReadFull(out, make([]byte, len("done\n")))
-	}
-	fetch("/31")
+	p := talking(t, python(t), "-c", script, strings.TrimPrefix(url, "https://"))
+	p.ask("/31")
 	l := newTally(t)
-	during(t, Options{PIDs: []uint32{uint32(cmd.Process.Pid)}}, l, func() {
-		fetch("/32")
-		in.Close()
-		cmd.Wait()
+	during(t, Options{PIDs: []uint32{p.pid()}}, l, func() {
+		p.ask("/32")
+		p.end()
 	})
 	if len(l.conns) != 1 {
 		t.Fatalf("%d connections, want 1", len(l.conns))

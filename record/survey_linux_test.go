@@ -3,8 +3,6 @@ package record
 import (
 	"context"
 	"errors"
-	"io"
-	"os/exec"
 	"slices"
 	"testing"
 )
@@ -12,23 +10,11 @@ import (
 // holder starts a Python that has the shared OpenSSL mapped, until the test ends.
 func holder(t *testing.T) uint32 {
 	t.Helper()
-	cmd := exec.Command(python(t), "-c", "import ssl; print('ready', flush=True); input()")
-	in, err := cmd.StdinPipe()
-	if err != nil {
+	p := talking(t, python(t), "-c", "import ssl; print('done', flush=True); input()")
+	if err := p.done(); err != nil {
 		t.Fatal(err)
 	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { in.Close(); cmd.Wait() })
-	if _, err := io.ReadFull(out, make([]byte, len("ready\n"))); err != nil {
-		t.Fatal(err)
-	}
-	return uint32(cmd.Process.Pid)
+	return p.pid()
 }
 
 // TestSurvey: a library and its user are found, with places for probes and without
