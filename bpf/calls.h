@@ -151,14 +151,15 @@ static __always_inline struct conn *shook(struct conn_key *k, struct frame *f, l
 	if (!recorded(c))
 		return c;
 	emit_conn(k, c, now);
-	struct ev_handshake *e = bpf_ringbuf_reserve(&ring, sizeof(*e), 0);
+	__u64 at;
+	struct ev_handshake *e = take(sizeof(*e), &at);
 	if (!e) {
 		count_loss(LOSS_CONTROL, 1, 0);
 		return c;
 	}
 	fill_hdr(&e->hdr, EV_HANDSHAKE, c->id, now);
 	e->dur = now - c->hs_start;
-	bpf_ringbuf_submit(e, BPF_RB_NO_WAKEUP);
+	give(e, sizeof(*e), at);
 	return c;
 }
 

@@ -10,10 +10,6 @@
 #ifndef SPLIFF_EMIT_H
 #define SPLIFF_EMIT_H
 
-/* kernel/trace/bpf_trace.c, since 6.16 */
-extern int bpf_probe_read_user_dynptr(struct bpf_dynptr *dst, __u32 off, __u32 size,
-				      const void *src) __ksym __weak;
-
 static __always_inline struct counts *my_counts(void)
 {
 	__u32 zero = 0;
@@ -44,42 +40,43 @@ static __always_inline void count_local(__s64 conns, __u64 events, __u64 bytes)
  * woken only when the ring is filling up: once a millisecond while half of it is free,
  * then ten times as often, or more in a ring that fills in less time at 4 GB/s; else
  * its own timer drains it. */
-static __always_inline __u64 wake(__u64 now)
+static __always_inline void wake_for_room(__u64 now)
 {
-	__u64 waits = bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA);
-	if (waits < wake_bytes)
-		return BPF_RB_NO_WAKEUP;
+	struct shared *r = the_ring();
+	if (!r || r->used < wake_bytes)
+		return;
 	__u64 pause = 1000000;
-	if (waits >= 2 * wake_bytes)
+	if (r->used >= 2 * wake_bytes)
 		pause = wake_bytes / 2 < 100000 ? wake_bytes / 2 : 100000;
 	if (now - last_wake < pause)
-		return BPF_RB_NO_WAKEUP;
+		return;
 	last_wake = now;
-	return BPF_RB_FORCE_WAKEUP;
+	wake();
 }
 
 static __always_inline void fill_hdr(struct ev_hdr *h, enum ev_kind kind, __u64 conn, __u64 now)
 {
-	__u64 id = bpf_get_current_pid_tgid();
+	struct task_struct *task = bpf_get_current_task_btf();
 	h->kind = kind;
 	h->dir = 0;
 	h->cpu = bpf_get_smp_processor_id();
 	h->len = 0;
-	h->tgid = id >> 32;
-	h->tid = id;
+	h->tgid = task->tgid;
+	h->tid = task->pid;
 	h->conn = conn;
 	h->time = now;
 }
 
-static __always_inline void emit_bare(enum ev_kind kind, __u64 now, __u64 flags)
+static __always_inline void emit_bare(enum ev_kind kind, __u64 now)
 {
-	struct ev_hdr *h = bpf_ringbuf_reserve(&ring, sizeof(*h), 0);
+	__u64 at;
+	struct ev_hdr *h = take(sizeof(*h), &at);
 	if (!h) {
 		count_loss(LOSS_CONTROL, 1, 0);
 		return;
 	}
 	fill_hdr(h, kind, 0, now);
-	bpf_ringbuf_submit(h, flags);
+	give(h, sizeof(*h), at);
 }
 
 static __always_inline void this_program(struct program *p)
@@ -105,10 +102,11 @@ static __always_inline void fill_process(struct ev_fork *f, struct task_struct *
 
 /* Tells what program the current process runs. exe: after exec, the kernel's name
  * of it; else 0. False: no room. */
-static __always_inline bool emit_program(const char *exe, bool selected, __u64 now, __u64 flags)
+static __always_inline bool emit_program(const char *exe, bool selected, __u64 now)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct ev_proc *p = bpf_ringbuf_reserve(&ring, sizeof(*p), 0);
+	__u64 at;
+	struct ev_proc *p = take(sizeof(*p), &at);
 	if (!p)
 		return false;
 	fill_hdr(&p->id.hdr, EV_PROC, 0, now);
@@ -133,7 +131,7 @@ static __always_inline bool emit_program(const char *exe, bool selected, __u64 n
 		if (!bpf_probe_read_user(p->args, n + 1, (void *)arg))
 			p->args_len = n + 1;
 	}
-	bpf_ringbuf_submit(p, flags);
+	give(p, sizeof(*p), at);
 	return true;
 }
 
@@ -147,7 +145,7 @@ static __always_inline bool emit_proc(__u64 now)
 	struct program *known = bpf_map_lookup_elem(&procs, &tgid);
 	if (known && known->start == is.start && known->exec == is.exec)
 		return true;
-	if (!emit_program(0, true, now, BPF_RB_NO_WAKEUP))
+	if (!emit_program(0, true, now))
 		return false;
 	bpf_map_update_elem(&procs, &tgid, &is, BPF_ANY);
 	return true;
@@ -160,7 +158,8 @@ static __always_inline void emit_conn(struct conn_key *k, struct conn *c, __u64 
 	if (!c->dirty || !emit_proc(now))
 		return;
 	c->dirty = 0; /* first: what another thread changes from here on is said again */
-	struct ev_conn *e = bpf_ringbuf_reserve(&ring, sizeof(*e), 0);
+	__u64 at;
+	struct ev_conn *e = take(sizeof(*e), &at);
 	if (!e) {
 		c->dirty = 1;
 		return;
@@ -175,7 +174,7 @@ static __always_inline void emit_conn(struct conn_key *k, struct conn *c, __u64 
 	e->alpn_len = c->alpn_len;
 	e->probe = c->probe;
 	__builtin_memcpy(e->alpn, c->alpn, ALPN_LEN);
-	bpf_ringbuf_submit(e, BPF_RB_NO_WAKEUP);
+	give(e, sizeof(*e), at);
 	c->announced = 1;
 }
 
@@ -199,7 +198,8 @@ static __always_inline bool emit_end(struct conn_key *k, struct conn *c, __u8 re
 			return true;
 	}
 	emit_conn(k, c, now);
-	struct ev_end *e = c->announced ? bpf_ringbuf_reserve(&ring, sizeof(*e), 0) : 0;
+	__u64 at = 0;
+	struct ev_end *e = c->announced ? take(sizeof(*e), &at) : 0;
 	if (!e) {
 		count_loss(LOSS_CONTROL, 1, 0);
 		c->ended = reason;
@@ -216,7 +216,7 @@ static __always_inline bool emit_end(struct conn_key *k, struct conn *c, __u8 re
 	e->cause[0] = c->cause[0];
 	e->cause[1] = c->cause[1];
 	__builtin_memset(e->pad, 0, sizeof(e->pad));
-	bpf_ringbuf_submit(e, BPF_RB_NO_WAKEUP);
+	give(e, sizeof(*e), at);
 	return true;
 }
 
@@ -238,69 +238,36 @@ static __always_inline void piece_lost(struct copying *y, enum loss why, __u32 n
 		__sync_fetch_and_add(&y->c->lost[y->ev.hdr.dir & 1][why], n);
 }
 
-static __always_inline void piece_sent(struct copying *y, __u32 n)
+static __always_inline void count_sent(__u64 events, __u64 bytes)
 {
 	struct counts *t = my_counts();
-	if (t) {
-		__sync_fetch_and_add(&t->events, 1);
-		__sync_fetch_and_add(&t->bytes, n);
-	}
-	y->ev.lost = 0;
+	if (!t)
+		return;
+	__sync_fetch_and_add(&t->events, events);
+	__sync_fetch_and_add(&t->bytes, bytes);
 }
 
-/* For kernels without bpf_probe_read_user_dynptr: the smallest of four sizes that
- * fits. No per-CPU scratch buffer: a uprobe program can be preempted, and then
- * one process's plaintext would leave under another's name. */
-#define RESERVE_FIXED(SIZE)                                                              \
-	if (n <= (SIZE)) {                                                               \
-		struct {                                                                 \
-			struct ev_data ev;                                               \
-			__u8 b[SIZE];                                                    \
-		} *r = bpf_ringbuf_reserve(&ring, sizeof(*r), 0);                        \
-		if (!r) {                                                                \
-			piece_lost(y, LOSS_RING, n);                                     \
-			return;                                                          \
-		}                                                                        \
-		r->ev = y->ev;                                                           \
-		__u32 m = n - 1;                                                         \
-		asm volatile("" : "+r"(m));                                              \
-		m &= (SIZE) - 1;                                                         \
-		if (bpf_probe_read_user(r->b, m + 1, (void *)y->buf)) {                  \
-			bpf_ringbuf_discard(r, BPF_RB_NO_WAKEUP);                        \
-			piece_lost(y, LOSS_FAULT, n);                                    \
-			return;                                                          \
-		}                                                                        \
-		bpf_ringbuf_submit(r, wake(y->ev.hdr.time));                             \
-		piece_sent(y, n);                                                        \
-		return;                                                                  \
-	}
-
-static __always_inline void send_fixed(struct copying *y, __u32 n)
+static __always_inline void send(struct copying *y, __u32 n)
 {
-	RESERVE_FIXED(256)
-	RESERVE_FIXED(1024)
-	RESERVE_FIXED(4096)
-	RESERVE_FIXED(PIECE)
-}
-
-static __always_inline void send_dynptr(struct copying *y, __u32 n)
-{
-	struct bpf_dynptr p;
-	if (bpf_ringbuf_reserve_dynptr(&ring, sizeof(struct ev_data) + n, 0, (void *)&p)) {
-		bpf_ringbuf_discard_dynptr((void *)&p, BPF_RB_NO_WAKEUP);
+	__u64 at, now = y->ev.hdr.time;
+	struct ev_data *ev = take(sizeof(*ev) + n, &at);
+	if (!ev) {
 		piece_lost(y, LOSS_RING, n);
 		return;
 	}
-	struct ev_data *ev = bpf_dynptr_data((void *)&p, 0, sizeof(*ev));
-	if (!ev || bpf_probe_read_user_dynptr(&p, sizeof(*ev), n, (void *)y->buf)) {
-		/* Discarded, never submitted: the room still holds an older sample's bytes. */
-		bpf_ringbuf_discard_dynptr((void *)&p, BPF_RB_NO_WAKEUP);
+	/* Before the ring's memory is written to, which is in no cache: an atomic instruction
+	 * behind that would wait until it is there. */
+	count_sent(1, n);
+	if (bpf_probe_read_user(ev + 1, n, (void *)y->buf)) {
+		give_back(ev, sizeof(*ev) + n, at);
+		count_sent(-1, -(__u64)n);
 		piece_lost(y, LOSS_FAULT, n);
 		return;
 	}
 	*ev = y->ev;
-	bpf_ringbuf_submit_dynptr((void *)&p, wake(y->ev.hdr.time));
-	piece_sent(y, n);
+	y->ev.lost = 0;
+	give(ev, sizeof(*ev) + n, at);
+	wake_for_room(now);
 }
 
 static __always_inline long send_piece(struct copying *y)
@@ -311,10 +278,7 @@ static __always_inline long send_piece(struct copying *y)
 	if (n > PIECE)
 		n = PIECE;
 	y->ev.hdr.len = n;
-	if (plain_reserve)
-		send_fixed(y, n);
-	else
-		send_dynptr(y, n);
+	send(y, n);
 	y->ev.off += n;
 	y->buf += n;
 	y->left -= n;

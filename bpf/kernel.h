@@ -42,10 +42,9 @@ enum {
 	BPF_MAP_TYPE_TASK_STORAGE = 29,
 };
 enum { BPF_ANY = 0, BPF_NOEXIST = 1 };
-enum { BPF_F_NO_PREALLOC = 1 };
+enum { BPF_F_NO_PREALLOC = 1, BPF_F_MMAPABLE = 1024 };
 enum { BPF_LOCAL_STORAGE_GET_F_CREATE = 1 };
-enum { BPF_RB_NO_WAKEUP = 1, BPF_RB_FORCE_WAKEUP = 2 };
-enum { BPF_RB_AVAIL_DATA = 0 };
+enum { BPF_RB_FORCE_WAKEUP = 2 };
 
 #define AF_INET 2
 #define AF_INET6 10
@@ -55,10 +54,6 @@ enum { BPF_RB_AVAIL_DATA = 0 };
 #define AF_ALG 38
 
 #define SIGNAL_GROUP_EXIT 4 /* include/linux/sched/signal.h */
-
-struct bpf_dynptr {
-	__u64 __opaque[2];
-} __attribute__((aligned(8)));
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 

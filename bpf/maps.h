@@ -21,7 +21,6 @@ const volatile __u32 keep_local = 0;    /* 1: record sessions over local sockets
 const volatile __u32 watch_all = 0;     /* 1: tell the life of every process, not of recorded ones alone */
 const volatile __u64 wake_bytes = 16 << 20; /* wake the reader when this much waits */
 const volatile __u32 snaplen = 0;       /* most bytes copied of one call; 0: all */
-const volatile __u32 plain_reserve = 0; /* 1: don't use dynptr copies (tests, kernels before 6.16) */
 
 /* Set by record while running: everything stops at one moment, before probes come
  * off one after the other. Else a session could be seen to end whose last bytes
@@ -34,11 +33,6 @@ volatile __u32 matching = 0;
 __u64 next_conn = 0;
 __u64 last_wake = 0;
 __u64 last_load = 0;
-
-struct {
-	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 64 << 20);
-} ring SEC(".maps");
 
 /* One call on a TLS session that has been entered and not left. */
 struct frame {

@@ -55,12 +55,11 @@ static __always_inline struct conn *conn_new(struct conn_key *k, __u64 cookie, b
 
 static __always_inline void key_of(struct conn_key *k, __u64 ssl)
 {
-	struct program is;
-	this_program(&is);
+	struct task_struct *task = bpf_get_current_task_btf();
 	k->ssl = ssl;
-	k->start = is.start;
-	k->exec = is.exec;
-	k->tgid = bpf_get_current_pid_tgid() >> 32;
+	k->start = task->group_leader->start_boottime;
+	k->exec = task->self_exec_id;
+	k->tgid = task->tgid;
 	k->pad = 0;
 }
 

@@ -14,6 +14,7 @@
 
 #include "event.h"
 #include "maps.h"
+#include "ring.h"
 #include "emit.h"
 #include "task.h"
 #include "goroutine.h"

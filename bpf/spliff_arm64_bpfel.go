@@ -350,6 +350,7 @@ const (
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
 	SpliffMapAsking          = "asking"
+	SpliffMapBell            = "bell"
 	SpliffMapCgroups         = "cgroups"
 	SpliffMapConns           = "conns"
 	SpliffMapEstates         = "estates"
@@ -411,7 +412,9 @@ const (
 	SpliffVarNeed            = "need"
 	SpliffVarNextConn        = "next_conn"
 	SpliffVarNoCalls         = "no_calls"
-	SpliffVarPlainReserve    = "plain_reserve"
+	SpliffVarRingBytes       = "ring_bytes"
+	SpliffVarRingMask        = "ring_mask"
+	SpliffVarRingSecret      = "ring_secret"
 	SpliffVarSelfTgid        = "self_tgid"
 	SpliffVarSnaplen         = "snaplen"
 	SpliffVarStopped         = "stopped"
@@ -489,6 +492,7 @@ type SpliffProgramSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type SpliffMapSpecs struct {
 	Asking     *ebpf.MapSpec `ebpf:"asking"`
+	Bell       *ebpf.MapSpec `ebpf:"bell"`
 	Cgroups    *ebpf.MapSpec `ebpf:"cgroups"`
 	Conns      *ebpf.MapSpec `ebpf:"conns"`
 	Estates    *ebpf.MapSpec `ebpf:"estates"`
@@ -536,7 +540,9 @@ type SpliffVariableSpecs struct {
 	Need            *ebpf.VariableSpec `ebpf:"need"`
 	NextConn        *ebpf.VariableSpec `ebpf:"next_conn"`
 	NoCalls         *ebpf.VariableSpec `ebpf:"no_calls"`
-	PlainReserve    *ebpf.VariableSpec `ebpf:"plain_reserve"`
+	RingBytes       *ebpf.VariableSpec `ebpf:"ring_bytes"`
+	RingMask        *ebpf.VariableSpec `ebpf:"ring_mask"`
+	RingSecret      *ebpf.VariableSpec `ebpf:"ring_secret"`
 	SelfTgid        *ebpf.VariableSpec `ebpf:"self_tgid"`
 	Snaplen         *ebpf.VariableSpec `ebpf:"snaplen"`
 	Stopped         *ebpf.VariableSpec `ebpf:"stopped"`
@@ -566,6 +572,7 @@ func (o *SpliffObjects) Close() error {
 // It can be passed to LoadSpliffObjects or ebpf.CollectionSpec.LoadAndAssign.
 type SpliffMaps struct {
 	Asking     *ebpf.Map `ebpf:"asking"`
+	Bell       *ebpf.Map `ebpf:"bell"`
 	Cgroups    *ebpf.Map `ebpf:"cgroups"`
 	Conns      *ebpf.Map `ebpf:"conns"`
 	Estates    *ebpf.Map `ebpf:"estates"`
@@ -583,6 +590,7 @@ type SpliffMaps struct {
 func (m *SpliffMaps) Close() error {
 	return _SpliffClose(
 		m.Asking,
+		m.Bell,
 		m.Cgroups,
 		m.Conns,
 		m.Estates,
@@ -631,7 +639,9 @@ type SpliffVariables struct {
 	Need            *ebpf.Variable `ebpf:"need"`
 	NextConn        *ebpf.Variable `ebpf:"next_conn"`
 	NoCalls         *ebpf.Variable `ebpf:"no_calls"`
-	PlainReserve    *ebpf.Variable `ebpf:"plain_reserve"`
+	RingBytes       *ebpf.Variable `ebpf:"ring_bytes"`
+	RingMask        *ebpf.Variable `ebpf:"ring_mask"`
+	RingSecret      *ebpf.Variable `ebpf:"ring_secret"`
 	SelfTgid        *ebpf.Variable `ebpf:"self_tgid"`
 	Snaplen         *ebpf.Variable `ebpf:"snaplen"`
 	Stopped         *ebpf.Variable `ebpf:"stopped"`

@@ -145,12 +145,12 @@ static __always_inline struct task_state *wanted(void)
 
 /* The first TLS call of who loads a library is milliseconds away, so the reader is
  * woken; in a storm of programs once a millisecond, and it comes back by itself. */
-static __always_inline __u64 hurry(__u64 now)
+static __always_inline void hurry(__u64 now)
 {
 	if (now - last_load < 1000000)
-		return BPF_RB_NO_WAKEUP;
+		return;
 	last_load = now;
-	return BPF_RB_FORCE_WAKEUP;
+	wake();
 }
 
 /* include/trace/events/sched.h */
@@ -167,7 +167,8 @@ int BPF_PROG(forked, struct task_struct *parent, struct task_struct *child)
 	bool selected = passes(n_comms ? my_state() : 0, bits);
 	if (!selected && !watch_all)
 		return 0;
-	struct ev_fork *e = bpf_ringbuf_reserve(&ring, sizeof(*e), 0);
+	__u64 at;
+	struct ev_fork *e = take(sizeof(*e), &at);
 	if (!e) {
 		count_loss(LOSS_CONTROL, 1, 0);
 		return 0;
@@ -177,7 +178,7 @@ int BPF_PROG(forked, struct task_struct *parent, struct task_struct *child)
 	fill_process(e, child);
 	e->uid = bpf_get_current_uid_gid();
 	e->selected = selected;
-	bpf_ringbuf_submit(e, BPF_RB_NO_WAKEUP);
+	give(e, sizeof(*e), at);
 	return 0;
 }
 
@@ -199,8 +200,10 @@ int BPF_PROG(execed, struct task_struct *task, int old_pid, struct linux_binprm 
 	/* Of one that is recorded the reader is woken: the new program may come with a
 	 * dynamic linker that nobody watches yet. */
 	__u64 now = bpf_ktime_get_ns();
-	if (!emit_program(bprm->interp, selected, now, selected ? hurry(now) : BPF_RB_NO_WAKEUP))
+	if (!emit_program(bprm->interp, selected, now))
 		count_loss(LOSS_CONTROL, 1, 0);
+	else if (selected)
+		hurry(now);
 	return 0;
 }
 
@@ -222,7 +225,8 @@ int BPF_PROG(exited, struct task_struct *task)
 	bool asked = need && !bpf_map_delete_elem(&targets, &tgid);
 	if (!known && !asked && !watch_all)
 		return 0;
-	struct ev_exit *e = bpf_ringbuf_reserve(&ring, sizeof(*e), 0);
+	__u64 at;
+	struct ev_exit *e = take(sizeof(*e), &at);
 	if (!e) {
 		count_loss(LOSS_CONTROL, 1, 0);
 		return 0;
@@ -231,7 +235,7 @@ int BPF_PROG(exited, struct task_struct *task)
 	e->start = BPF_CORE_READ(task, group_leader, start_boottime);
 	e->status = sig->flags & SIGNAL_GROUP_EXIT ? sig->group_exit_code : BPF_CORE_READ(task, group_leader, exit_code);
 	e->pad = 0;
-	bpf_ringbuf_submit(e, BPF_RB_NO_WAKEUP);
+	give(e, sizeof(*e), at);
 	return 0;
 }
 
@@ -258,7 +262,8 @@ int files_mapped(struct pt_regs *ctx)
 	struct task_state *t = my_state();
 	if (t && traced(t)) {
 		__u64 now = bpf_ktime_get_ns();
-		emit_bare(EV_LOAD, now, hurry(now));
+		emit_bare(EV_LOAD, now);
+		hurry(now);
 	}
 	return 0;
 }

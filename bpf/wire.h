@@ -59,28 +59,23 @@ static __always_inline bool moved_by_call(struct span *s)
  * post-quantum groups take 1.2 KiB of either hello. */
 #define HELLO_MAX 2048
 
-#define HELLO_FIXED(KIND, SIZE)                                                          \
-	if (n <= (SIZE)) {                                                               \
-		struct {                                                                 \
-			struct ev_hello e;                                               \
-			__u8 b[SIZE];                                                    \
-		} *r = bpf_ringbuf_reserve(&ring, sizeof(*r), 0);                        \
-		if (!r)                                                                  \
-			return; /* the reader sees that bytes are missing */             \
-		fill_hdr(&r->e.hdr, KIND, c->id, bpf_ktime_get_ns());                    \
-		r->e.hdr.dir = dir;                                                      \
-		r->e.hdr.len = n;                                                        \
-		r->e.off = off;                                                          \
-		r->e.pad = 0;                                                            \
-		__u32 m = n - 1;                                                         \
-		asm volatile("" : "+r"(m));                                              \
-		m &= (SIZE) - 1;                                                         \
-		if (bpf_probe_read_user(r->b, m + 1, (void *)at))                        \
-			bpf_ringbuf_discard(r, BPF_RB_NO_WAKEUP);                        \
-		else                                                                     \
-			bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);                         \
-		return;                                                                  \
-	}
+/* Copies n bytes of a handshake, at most HELLO_MAX. */
+static __always_inline void emit_hello(enum ev_kind kind, struct conn *c, __u64 from, __u32 n, __u32 off, __u32 dir)
+{
+	__u64 at;
+	struct ev_hello *e = take(sizeof(*e) + n, &at);
+	if (!e)
+		return; /* the reader sees that bytes are missing */
+	fill_hdr(&e->hdr, kind, c->id, bpf_ktime_get_ns());
+	e->hdr.dir = dir;
+	e->hdr.len = n;
+	e->off = off;
+	e->pad = 0;
+	if (bpf_probe_read_user(e + 1, n, (void *)from))
+		give_back(e, sizeof(*e) + n, at);
+	else
+		give(e, sizeof(*e) + n, at);
+}
 
 /* Copies the beginning of what goes in one direction of a handshake. It is no part
  * of what was recorded, so that its loss is not counted. */
@@ -95,20 +90,15 @@ static __noinline void tell_hello(struct conn *c, __u64 at, __u64 len, __u32 dir
 	if (len < n)
 		n = len;
 	c->hello[dir] = off + n;
-	HELLO_FIXED(EV_HELLO, 64)
-	HELLO_FIXED(EV_HELLO, 512)
-	HELLO_FIXED(EV_HELLO, HELLO_MAX)
+	emit_hello(EV_HELLO, c, at, n, off, dir);
 }
 
 /* Copies what the server added to its hello, encrypted on the wire (RFC 8446 section
  * 4.3.1): a message of n bytes. Of a longer one, a key of ECH in it for one, nothing. */
 static __noinline void tell_extensions(struct conn *c, __u64 at, __u64 len)
 {
-	__u32 n = len, dir = DIR_READ, off = 0;
-	if (!c || !len || len > 512)
-		return;
-	HELLO_FIXED(EV_EXTENSIONS, 64)
-	HELLO_FIXED(EV_EXTENSIONS, 512)
+	if (c && len && len <= 512)
+		emit_hello(EV_EXTENSIONS, c, at, len, 0, DIR_READ);
 }
 
 /* The same of what the current system call moved: n bytes. */
@@ -255,8 +245,10 @@ static __always_inline void ask_link(struct conn *c, __u64 now)
 	/* Without room it asks again at its next call. */
 	if (!waiting || !__sync_bool_compare_and_swap(&c->asked, 0, 1))
 		return;
-	if (__sync_fetch_and_add(waiting, 1) <= 0)
-		emit_bare(EV_UNLINKED, now, BPF_RB_FORCE_WAKEUP); /* its next write is a round trip away */
+	if (__sync_fetch_and_add(waiting, 1) <= 0) {
+		emit_bare(EV_UNLINKED, now);
+		wake(); /* its next write is a round trip away */
+	}
 }
 
 #endif

@@ -4,6 +4,8 @@ package record
 
 import (
 	"bytes"
+	"crypto/rand"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -34,6 +36,8 @@ type kernel struct {
 	need uint32   // bits of the targets map that a process must have
 	pids []uint32 // attach to these processes only; none for all
 	libs []string // kinds of library to put probes on; none for all
+
+	secret uint64 // of the ring
 
 	mu    sync.Mutex
 	links []io.Closer
@@ -152,7 +156,10 @@ func (k *kernel) configure(spec *ebpf.CollectionSpec, o Options, ringBytes int) 
 		need |= targetTree
 	}
 	k.need = need
-	spec.Maps["ring"].MaxEntries = uint32(ringBytes)
+	spec.Maps["ring"].ValueSize = ringValue(ringBytes)
+	var secret [8]byte
+	_, _ = rand.Read(secret[:]) // never fails
+	k.secret = binary.NativeEndian.Uint64(secret[:])
 	spec.Maps["conns"].MaxEntries = tableSize(o.MaxConns)
 	for _, name := range []string{"targets", "procs"} {
 		spec.Maps[name].MaxEntries = tableSize(o.MaxConns) / 2
@@ -161,7 +168,8 @@ func (k *kernel) configure(spec *ebpf.CollectionSpec, o Options, ringBytes int) 
 		"self_tgid": uint32(os.Getpid()), "need": need, "n_comms": uint32(len(o.Comms)), "comms": comms,
 		"n_uids": uint32(len(o.UIDs)), "uids": uids, "n_cgroups": uint32(len(o.Cgroups)), "keep_local": bit(o.Local),
 		"watch_all":  bit(watchAll(o)),
-		"wake_bytes": uint64(ringBytes / 4), "snaplen": uint32(o.Snaplen), "plain_reserve": bit(!k.has[FeatureUserDynptr]),
+		"wake_bytes": uint64(ringBytes / 4), "snaplen": uint32(o.Snaplen),
+		"ring_bytes": uint64(ringBytes), "ring_mask": uint64(ringBytes - 1), "ring_secret": k.secret,
 	} {
 		if err := spec.Variables[name].Set(v); err != nil {
 			return fmt.Errorf("set BPF constant %s: %w", name, err)

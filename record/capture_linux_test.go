@@ -177,13 +177,13 @@ func get(url string, paths ...string) []string {
 	return cmd
 }
 
-// TestEverySize: every way of copying and of probing a return, those of older
+// TestEverySize: every way of probing a return, those of older
 // kernels included, brings every byte of every size.
 func TestEverySize(t *testing.T) {
 	needCapture(t)
 	url := server(t)
 	sizes := []int{1, 16383, 16384, 16385, 1 << 20, 20 << 20}
-	for _, o := range []Options{{}, {Without: []Feature{FeatureUserDynptr}}, {Without: []Feature{FeatureSession}},
+	for _, o := range []Options{{}, {Without: []Feature{FeatureSession}},
 		{Without: []Feature{FeatureUprobeMulti}}, {Without: Features()}} {
 		t.Run(fmt.Sprintf("without%v", o.Without), func(t *testing.T) {
 			var paths []string

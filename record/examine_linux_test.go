@@ -58,11 +58,10 @@ func TestHostChecks(t *testing.T) {
 			"sock-length limitation: no addresses | Linux 6.3 or newer",
 			"uprobe-multi limitation: link of its own | Linux 6.6 or newer",
 			"uprobe-session limitation: two probes | Linux 6.13 or newer",
-			"user-dynptr limitation: 256 bytes | Linux 6.16 or newer",
 		}, StateOK},
 		{"too old a kernel", nil, func(h *host) { h.types, h.release = kernelOf("5.8"), "5.8.0" }, []string{
 			"Linux 5.8.0 x86_64 unsupported: no task storage (Linux 5.11), no attach cookies (Linux 5.15), no bpf_loop (Linux 5.17) | Linux 5.17 or newer",
-			"sock-length limitation: | ", "uprobe-multi limitation: | ", "uprobe-session limitation: | ", "user-dynptr limitation: | ",
+			"sock-length limitation: | ", "uprobe-multi limitation: | ", "uprobe-session limitation: | ",
 		}, StateUnsupported},
 		{"no BTF", nil, func(h *host) { h.types = nil }, []string{"Linux 6.18.1 x86_64 unsupported: CONFIG_DEBUG_INFO_BTF | /sys/kernel/btf/vmlinux"}, StateUnsupported},
 		{"user", nil, func(h *host) { h.uid = 1000 }, []string{"Privileges unchecked: user 1000 | sudo spliff doctor"}, StateUnchecked},

@@ -15,7 +15,6 @@ const (
 	FeatureSockLength  Feature = iota // tracepoints sock_send_length, sock_recv_length
 	FeatureUprobeMulti                // many probes in one link
 	FeatureSession                    // entry and return in one probe
-	FeatureUserDynptr                 // copies of any size straight into the ring
 )
 
 // featureTable has what is to be said of each Feature, in their order. lack is the
@@ -24,7 +23,6 @@ var featureTable = [...]struct{ name, since, lack string }{
 	{"sock-length", "6.3", "connections have no addresses"},
 	{"uprobe-multi", "6.6", "each probe is a link of its own: recordings start and end more slowly, and take more file descriptors"},
 	{"uprobe-session", "6.13", "entry and return of a call are two probes, and programs that are not recorded pay for both; handshakes inside reads and writes are not seen"},
-	{"user-dynptr", "6.16", "short reads and writes take 256 bytes of the buffer, longer ones up to 16 KiB"},
 }
 
 // Features lists all of them.
@@ -75,7 +73,6 @@ func featuresOf(k kernelTypes, without []Feature) []Feature {
 		FeatureSockLength:  k.tracepoint("sock_send_length") && k.tracepoint("sock_recv_length"),
 		FeatureUprobeMulti: k.enumerator("BPF_TRACE_UPROBE_MULTI"),
 		FeatureSession:     k.enumerator("BPF_TRACE_UPROBE_SESSION") && k.function("bpf_session_is_return"),
-		FeatureUserDynptr:  k.function("bpf_probe_read_user_dynptr"),
 	}
 	// A session is a kind of multi link.
 	has[FeatureSession] = has[FeatureSession] && has[FeatureUprobeMulti] && !slices.Contains(without, FeatureUprobeMulti)

@@ -29,7 +29,6 @@ func kernelOf(release string) oldKernel {
 		{"6.3", []string{"tp:sock_send_length", "tp:sock_recv_length"}},
 		{"6.6", []string{"BPF_TRACE_UPROBE_MULTI"}},
 		{"6.13", []string{"BPF_TRACE_UPROBE_SESSION", "bpf_session_is_return"}},
-		{"6.18", []string{"bpf_probe_read_user_dynptr"}},
 	} {
 		k = append(k, of.has...)
 		if of.release == release {
@@ -48,12 +47,10 @@ func TestFeaturesOf(t *testing.T) {
 		{"6.1", nil, nil},
 		{"6.3", nil, []Feature{FeatureSockLength}},
 		{"6.6", nil, []Feature{FeatureSockLength, FeatureUprobeMulti}},
-		{"6.13", nil, []Feature{FeatureSockLength, FeatureUprobeMulti, FeatureSession}},
-		{"6.18", nil, Features()},
-		{"6.18", []Feature{FeatureUserDynptr}, []Feature{FeatureSockLength, FeatureUprobeMulti, FeatureSession}},
+		{"6.13", nil, Features()},
 		// A session is a multi link: without the one there is no other.
-		{"6.18", []Feature{FeatureUprobeMulti}, []Feature{FeatureSockLength, FeatureUserDynptr}},
-		{"6.18", Features(), nil},
+		{"6.13", []Feature{FeatureUprobeMulti}, []Feature{FeatureSockLength}},
+		{"6.13", Features(), nil},
 	}
 	for _, tt := range tests {
 		got := featuresOf(kernelOf(tt.release), tt.without)
@@ -95,7 +92,7 @@ func TestFeatureByName(t *testing.T) {
 			t.Errorf("%v: %v, %v, since %q, lack %q", f, got, err, f.Since(), f.Lack())
 		}
 	}
-	if _, err := FeatureByName("time-travel"); err == nil || !strings.Contains(err.Error(), "user-dynptr") {
+	if _, err := FeatureByName("time-travel"); err == nil || !strings.Contains(err.Error(), "sock-length") {
 		t.Errorf("got %v, want the names", err)
 	}
 }

@@ -35,7 +35,7 @@ type Options struct {
 	Stdin, Stdout, Stderr *os.File
 
 	// RingBytes is the size of the kernel ring, rounded up to a power of two;
-	// default 32 MiB. A burst larger than it is lost, and counted.
+	// default 32 MiB, at most 512 MiB. A burst larger than it is lost, and counted.
 	RingBytes int
 	// MaxConns is how many connections, and of each of the other tables how many
 	// entries, are held at once; default 65,536, which takes at most 30 MiB of the

@@ -10,55 +10,78 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ring is our own reader of a BPF ring buffer (kernel/bpf/ringbuf.c). It hands
-// out samples where they lie, with no copy and no system call a sample, which is
-// what keeps a burst of 16 KiB samples from overrunning it.
+// ring reads what the programs of bpf/ring.h write: it hands out samples where they
+// lie, with no copy and no system call a sample, which is what keeps a burst of 16 KiB
+// samples from overrunning it.
 //
 // It is used by one goroutine.
 type ring struct {
-	consumer, producer *uint64
-	pages              [2][]byte // as mapped, for Close
-	data               []byte    // mapped twice in a row, so a sample never wraps
-	mask               uint64
-	epoll              int
+	used, next *uint64 // struct shared
+	data       []byte  // a sample may end in the slack behind the ring
+	mask       uint64
+	secret     uint64
+	at         uint64 // position of the next sample to read
+	bell       bell
+	maps       [][]byte // for Close
+	epoll      int
 
 	mu   sync.Mutex
 	stop int // eventfd, -1 once closed
 }
 
+// bell is a BPF ring buffer (kernel/bpf/ringbuf.c) that wakes us. What is in it says
+// nothing.
+type bell struct{ consumer, producer *uint64 }
+
+// quiet makes room for the next time it is rung.
+func (b bell) quiet() { atomic.StoreUint64(b.consumer, atomic.LoadUint64(b.producer)) }
+
+// struct shared and struct slot of bpf/ring.h.
 const (
-	ringBusy    = 1 << 31
-	ringDiscard = 1 << 30
-	ringHeader  = 8
-	// publishEvery is how often the consumer position is handed back in the middle of a
-	// drain, so that the kernel side gets room while we are still reading.
-	publishEvery = 256 << 10
+	ringHead  = 4096
+	ringSlack = 20480
+	slotSize  = 16
 )
 
-func newRing(fd, size int) (*ring, error) {
+// publishEvery is how often the consumer position is handed back in the middle of a
+// drain, so that the kernel side gets room while we are still reading.
+const publishEvery = 256 << 10
+
+// ringValue is the size of the one value of the map of a ring of size bytes.
+func ringValue(size int) uint32 { return uint32(ringHead + size + ringSlack) }
+
+// newRing maps a ring of size bytes and its bell, by their maps.
+func newRing(ringFD, bellFD, size int, secret uint64) (_ *ring, err error) {
+	r := &ring{mask: uint64(size - 1), secret: secret, epoll: -1, stop: -1}
+	defer func() {
+		if err != nil {
+			r.Close()
+		}
+	}()
+	all, err := r.mmap(ringFD, 0, int(ringValue(size)), unix.PROT_READ|unix.PROT_WRITE)
+	if err != nil {
+		return nil, fmt.Errorf("map ring: %w", err)
+	}
+	r.used, r.next, r.data = (*uint64)(unsafe.Pointer(&all[0])), (*uint64)(unsafe.Pointer(&all[8])), all[ringHead:]
 	page := os.Getpagesize()
-	c, err := unix.Mmap(fd, 0, page, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	c, err := r.mmap(bellFD, 0, page, unix.PROT_READ|unix.PROT_WRITE)
 	if err != nil {
-		return nil, fmt.Errorf("map ring consumer: %w", err)
+		return nil, fmt.Errorf("map bell: %w", err)
 	}
-	p, err := unix.Mmap(fd, int64(page), page+2*size, unix.PROT_READ, unix.MAP_SHARED)
+	p, err := r.mmap(bellFD, int64(page), page, unix.PROT_READ)
 	if err != nil {
-		unix.Munmap(c)
-		return nil, fmt.Errorf("map ring data: %w", err)
+		return nil, fmt.Errorf("map bell: %w", err)
 	}
-	r := &ring{
-		consumer: (*uint64)(unsafe.Pointer(&c[0])),
-		producer: (*uint64)(unsafe.Pointer(&p[0])),
-		pages:    [2][]byte{c, p},
-		data:     p[page:],
-		mask:     uint64(size - 1),
-		epoll:    -1, stop: -1,
+	r.bell = bell{(*uint64)(unsafe.Pointer(&c[0])), (*uint64)(unsafe.Pointer(&p[0]))}
+	return r, r.watch(bellFD)
+}
+
+func (r *ring) mmap(fd int, offset int64, length, prot int) ([]byte, error) {
+	b, err := unix.Mmap(fd, offset, length, prot, unix.MAP_SHARED)
+	if err == nil {
+		r.maps = append(r.maps, b)
 	}
-	if err := r.watch(fd); err != nil {
-		r.Close()
-		return nil, err
-	}
-	return r, nil
+	return b, err
 }
 
 // watch prepares wait: it ends when the kernel wakes us or someone calls interrupt.
@@ -69,9 +92,8 @@ func (r *ring) watch(fd int) (err error) {
 	if r.stop, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK); err != nil {
 		return fmt.Errorf("create eventfd: %w", err)
 	}
-	// Edge triggered: a half-full ring must not end every wait at once.
-	if err = unix.EpollCtl(r.epoll, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLET, Fd: int32(fd)}); err != nil {
-		return fmt.Errorf("watch ring: %w", err)
+	if err = unix.EpollCtl(r.epoll, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(fd)}); err != nil {
+		return fmt.Errorf("watch bell: %w", err)
 	}
 	if err = unix.EpollCtl(r.epoll, unix.EPOLL_CTL_ADD, r.stop, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(r.stop)}); err != nil {
 		return fmt.Errorf("watch eventfd: %w", err)
@@ -84,6 +106,7 @@ func (r *ring) watch(fd int) (err error) {
 func (r *ring) wait(ms int) {
 	var ev [2]unix.EpollEvent
 	unix.EpollWait(r.epoll, ev[:], ms) // EINTR and time-out are both reasons to look
+	r.bell.quiet()
 }
 
 // interrupt ends every wait from now on. It may be called from any goroutine, also
@@ -96,43 +119,49 @@ func (r *ring) interrupt() {
 	}
 }
 
+// size is that of the ring, in bytes.
+func (r *ring) size() uint64 { return r.mask + 1 }
+
 // pending returns how many bytes wait.
-func (r *ring) pending() uint64 {
-	return atomic.LoadUint64(r.producer) - atomic.LoadUint64(r.consumer)
-}
+func (r *ring) pending() uint64 { return atomic.LoadUint64(r.used) }
 
 // drain calls f with every sample that is ready. A sample is valid only during the
 // call. It stops at the first error of f; that sample counts as read. Between two
 // samples, now and then, it calls rest, which may take its time.
 func (r *ring) drain(f func(sample []byte) error, rest func()) error {
-	at := atomic.LoadUint64(r.consumer)
-	end := atomic.LoadUint64(r.producer)
-	published := at
-	var err error
-	for at < end && err == nil {
-		head := atomic.LoadUint32((*uint32)(unsafe.Pointer(&r.data[at&r.mask])))
-		if head&ringBusy != 0 {
-			break // reserved by a program that has not submitted yet
+	end := atomic.LoadUint64(r.next)
+	released := r.at
+	release := func() {
+		atomic.AddUint64(r.used, released-r.at)
+		released = r.at
+	}
+	defer release()
+	for r.at < end {
+		off := r.at & r.mask
+		if atomic.LoadUint64((*uint64)(unsafe.Pointer(&r.data[off]))) != r.secret+r.at {
+			break // a program has its place and has not filled it yet
 		}
-		n := uint64(head &^ (ringBusy | ringDiscard))
-		if head&ringDiscard == 0 {
-			from := at&r.mask + ringHeader
-			err = f(r.data[from : from+n])
+		n := uint64(*(*uint32)(unsafe.Pointer(&r.data[off+8])))
+		filled := *(*uint32)(unsafe.Pointer(&r.data[off+12])) != 0
+		r.at += (slotSize + n + 7) &^ 7
+		if filled {
+			from := off + slotSize
+			if err := f(r.data[from : from+n]); err != nil {
+				return err
+			}
 		}
-		at += (n + ringHeader + 7) &^ 7
-		if at-published >= publishEvery {
-			atomic.StoreUint64(r.consumer, at)
-			published = at
+		if r.at-released >= publishEvery {
+			release()
 			rest()
 		}
 	}
-	atomic.StoreUint64(r.consumer, at)
-	return err
+	return nil
 }
 
+// Close unmaps the ring. interrupt may still be called.
 func (r *ring) Close() {
-	for _, p := range r.pages {
-		unix.Munmap(p)
+	for _, m := range r.maps {
+		unix.Munmap(m)
 	}
 	if r.epoll >= 0 {
 		unix.Close(r.epoll)

@@ -1,49 +1,54 @@
 package record
 
 import (
-	"encoding/binary"
 	"errors"
 	"testing"
 	"unsafe"
 )
 
-// memoryRing is a ring in ordinary memory, laid out as kernel/bpf/ringbuf.c does:
-// the data twice in a row, positions that only grow.
+// memoryRing is a ring in ordinary memory, laid out as bpf/ring.h does.
 type memoryRing struct {
-	r    ring
-	c, p uint64
-	size uint64
+	r          ring
+	used, next uint64
+}
+
+// slot is struct slot of bpf/ring.h.
+type slot struct {
+	ready  uint64
+	size   uint32
+	filled uint32
 }
 
 func newMemoryRing(size int) *memoryRing {
-	words := make([]uint64, 2*size/8)
-	m := &memoryRing{size: uint64(size)}
-	m.r = ring{consumer: &m.c, producer: &m.p, data: unsafe.Slice((*byte)(unsafe.Pointer(&words[0])), 2*size), mask: uint64(size - 1)}
+	words := make([]uint64, (size+ringSlack)/8)
+	m := &memoryRing{}
+	m.r = ring{used: &m.used, next: &m.next, data: unsafe.Slice((*byte)(unsafe.Pointer(&words[0])), size+ringSlack),
+		mask: uint64(size - 1), secret: 0xfeedfacecafebeef}
 	return m
 }
 
-// put reserves and fills one sample; flags as the kernel sets them.
-func (m *memoryRing) put(payload []byte, flags uint32) bool {
-	n := (uint64(len(payload)) + ringHeader + 7) &^ 7
-	if m.p-m.c+n > m.size {
-		return false
+// take takes a place as the kernel side does, nil if there is no room, and writes the
+// sample to it. It can be read once ready is set to stamp.
+func (m *memoryRing) take(payload []byte) (s *slot, stamp uint64) {
+	n := (uint64(len(payload)) + slotSize + 7) &^ 7
+	if m.used+n > m.r.size() {
+		return nil, 0
 	}
-	for i := range n {
-		b := byte(0)
-		if i >= ringHeader && i-ringHeader < uint64(len(payload)) {
-			b = payload[i-ringHeader]
-		}
-		at := (m.p + i) & m.r.mask
-		m.r.data[at], m.r.data[at+m.size] = b, b
+	off := m.next & m.r.mask
+	s, stamp = (*slot)(unsafe.Pointer(&m.r.data[off])), m.r.secret+m.next
+	s.size, s.filled = uint32(len(payload)), 1
+	copy(m.r.data[off+slotSize:], payload)
+	m.used, m.next = m.used+n, m.next+n
+	return s, stamp
+}
+
+// put takes a place and hands it over.
+func (m *memoryRing) put(payload []byte) bool {
+	s, stamp := m.take(payload)
+	if s != nil {
+		s.ready = stamp
 	}
-	var head [4]byte
-	binary.NativeEndian.PutUint32(head[:], uint32(len(payload))|flags)
-	for i, b := range head {
-		at := (m.p + uint64(i)) & m.r.mask
-		m.r.data[at], m.r.data[at+m.size] = b, b
-	}
-	m.p += n
-	return true
+	return s != nil
 }
 
 func (m *memoryRing) drain(t *testing.T) (got []string) {
@@ -58,7 +63,7 @@ func TestRingWraps(t *testing.T) {
 	m := newMemoryRing(64)
 	for i := range 200 {
 		want := string(make([]byte, i%40)) + "x"
-		if !m.put([]byte(want), 0) {
+		if !m.put([]byte(want)) {
 			t.Fatalf("no room for sample %d", i)
 		}
 		got := m.drain(t)
@@ -68,19 +73,39 @@ func TestRingWraps(t *testing.T) {
 	}
 }
 
-func TestRingBusyAndDiscarded(t *testing.T) {
+// TestRingFull: what has no room is refused, and room comes back with what is read.
+func TestRingFull(t *testing.T) {
 	m := newMemoryRing(256)
-	m.put([]byte("one"), 0)
-	m.put([]byte("given up"), ringDiscard)
-	m.put([]byte("two"), 0)
-	m.put([]byte("not ready"), ringBusy)
-	m.put([]byte("after"), 0)
+	for i := range 4 {
+		if !m.put(make([]byte, 48)) {
+			t.Fatalf("no room for sample %d", i)
+		}
+	}
+	if m.put(nil) {
+		t.Error("a full ring took one more")
+	}
+	if n := len(m.drain(t)); n != 4 || m.r.pending() != 0 {
+		t.Fatalf("%d samples, %d bytes pending", n, m.r.pending())
+	}
+	if !m.put(make([]byte, 240)) {
+		t.Error("an empty ring has no room")
+	}
+}
+
+// TestRingBusyAndGivenBack: a place that is not filled yet holds up what is behind it,
+// one that was given back nothing.
+func TestRingBusyAndGivenBack(t *testing.T) {
+	m := newMemoryRing(256)
+	m.put([]byte("one"))
+	void, stamp := m.take([]byte("given back"))
+	void.filled, void.ready = 0, stamp
+	m.put([]byte("two"))
+	busy, stamp := m.take([]byte("not ready"))
+	m.put([]byte("after"))
 	if got := m.drain(t); len(got) != 2 || got[0] != "one" || got[1] != "two" {
 		t.Fatalf("got %q", got)
 	}
-	// The program that held it up submits: order is kept.
-	head := (*uint32)(unsafe.Pointer(&m.r.data[m.c&m.r.mask]))
-	*head &^= ringBusy
+	busy.ready = stamp // the program that held it up goes on: order is kept
 	if got := m.drain(t); len(got) != 2 || got[0] != "not ready" || got[1] != "after" {
 		t.Fatalf("got %q", got)
 	}
@@ -89,10 +114,23 @@ func TestRingBusyAndDiscarded(t *testing.T) {
 	}
 }
 
+// TestRingKeepsOldBytesOut: what an earlier lap left where a slot will be is not taken
+// for one, also if it is what a slot of that lap looked like.
+func TestRingKeepsOldBytesOut(t *testing.T) {
+	m := newMemoryRing(64)
+	m.put([]byte("of the first lap"))
+	m.put([]byte("of the first lap"))
+	m.drain(t)
+	m.take([]byte("not ready"))
+	if got := m.drain(t); len(got) != 0 {
+		t.Fatalf("got %q", got)
+	}
+}
+
 func TestRingStopsAtError(t *testing.T) {
 	m := newMemoryRing(256)
-	m.put([]byte("one"), 0)
-	m.put([]byte("two"), 0)
+	m.put([]byte("one"))
+	m.put([]byte("two"))
 	stop := errors.New("stop")
 	if err := m.r.drain(func([]byte) error { return stop }, func() {}); err != stop {
 		t.Fatalf("got %v", err)
@@ -129,7 +167,7 @@ func TestRest(t *testing.T) {
 	for _, tt := range tests {
 		m := newMemoryRing(256)
 		if tt.fill > 0 {
-			m.put(make([]byte, tt.fill-ringHeader), 0)
+			m.put(make([]byte, tt.fill-slotSize))
 		}
 		s, sink := &Session{ring: &m.r}, &patientSink{busy: tt.busy}
 		if s.rest(sink, tt.last); sink.asked != tt.want {

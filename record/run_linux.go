@@ -35,7 +35,7 @@ func (s *Session) Run(ctx context.Context, sink Sink) error {
 		wait = liveWait
 	}
 	for {
-		if s.ring.pending() < uint64(len(s.ring.data)/8) {
+		if s.ring.pending() < s.ring.size()/4 {
 			s.ring.wait(s.patience(wait))
 		}
 		_, exited := s.ChildExit()
@@ -168,8 +168,8 @@ func (s *Session) rest(sink Sink, last bool) {
 	if !ok {
 		return
 	}
-	// Seven eighths of it: data is mapped twice. Beyond, a burst could fill it while we sleep.
-	for p.Busy() && (last || s.ring.pending() < uint64(len(s.ring.data)/16*7)) {
+	// Beyond seven eighths, a burst could fill it while we sleep.
+	for p.Busy() && (last || s.ring.pending() < s.ring.size()/8*7) {
 		time.Sleep(restWait)
 	}
 }

@@ -22,7 +22,7 @@ import (
 const (
 	defaultRing = 32 << 20
 	minRing     = 1 << 16
-	maxRing     = 1 << 30
+	maxRing     = 1 << 29 // the verifier follows no larger offset
 
 	defaultConns = 1 << 16 // entries of the kernel side's tables
 	minConns     = 1 << 6
@@ -126,7 +126,7 @@ func (s *Session) open() (err error) {
 	if err := s.libs.attachInstalled(); err != nil {
 		return err
 	}
-	if s.ring, err = newRing(s.k.coll.Maps["ring"].FD(), size); err != nil {
+	if s.ring, err = newRing(s.k.coll.Maps["ring"].FD(), s.k.coll.Maps["bell"].FD(), size, s.k.secret); err != nil {
 		return err
 	}
 	s.t = newTranslator(s.k, procs, bootAhead())

@@ -38,9 +38,12 @@ func (l *featureList) String() string {
 // Type names the value in help texts.
 func (l *featureList) Type() string { return "FEATURE" }
 
-// minRing is the smallest ring in which the largest event of the kernel side
-// fits several times.
-const minRing = 64 << 10
+// In the smallest ring the largest event of the kernel side fits several times; the
+// kernel follows no larger one than the largest.
+const (
+	minRing = 64 << 10
+	maxRing = 512 << 20
+)
 
 // check refuses flags that contradict each other, before anything is opened.
 func (o *recordOptions) check(e *env) error {
@@ -49,6 +52,9 @@ func (o *recordOptions) check(e *env) error {
 	}
 	if o.ring < minRing {
 		return usagef("--ring %s is too small: at least 64KiB", &o.ring)
+	}
+	if o.ring > maxRing {
+		return usagef("--ring %s is too large: at most 512MiB", &o.ring)
 	}
 	if err := o.selectFlags.check(); err != nil {
 		return err

@@ -38,11 +38,11 @@ func TestRecordPruned(t *testing.T) {
 func TestRecordMissing(t *testing.T) {
 	te, rec := newTestEnv(), newFakeRecorder(t)
 	rec.use(te)
-	rec.missing = []record.Feature{record.FeatureSockLength, record.FeatureUserDynptr}
-	if code := te.run("record", "-o", filepath.Join(t.TempDir(), "a.spl"), "--without", "sock-length,user-dynptr"); code != exitOK {
+	rec.missing = []record.Feature{record.FeatureSockLength, record.FeatureSession}
+	if code := te.run("record", "-o", filepath.Join(t.TempDir(), "a.spl"), "--without", "sock-length,uprobe-session"); code != exitOK {
 		t.Fatalf("exit %d: %s", code, te.err.String())
 	}
-	want := "without sock-length (since Linux 6.3): connections have no addresses; without user-dynptr (since Linux 6.16): "
+	want := "without sock-length (since Linux 6.3): connections have no addresses; without uprobe-session (since Linux 6.13): "
 	if first, _, _ := strings.Cut(te.err.String(), "\n"); !strings.Contains(first, want) {
 		t.Errorf("first line %q, want %q", first, want)
 	}

@@ -346,3 +346,16 @@ func TestStatusLine(t *testing.T) {
 		t.Errorf("terminal %q, log %q", term.String(), log.String())
 	}
 }
+
+// TestRecordRingSize: a ring that the kernel side cannot have is refused before
+// anything is opened.
+func TestRecordRingSize(t *testing.T) {
+	for size, want := range map[string]string{"63KiB": "at least 64KiB", "64KiB": "", "512MiB": "", "513MiB": "at most 512MiB"} {
+		te, rec := newTestEnv(), newFakeRecorder(t)
+		rec.use(te)
+		code := te.run("record", "--ring", size, "-o", filepath.Join(t.TempDir(), "a.spl"))
+		if refused := code == exitUsage; refused != (want != "") || !strings.Contains(te.err.String(), want) {
+			t.Errorf("--ring %s: exit %d, said %q, want %q", size, code, te.err.String(), want)
+		}
+	}
+}

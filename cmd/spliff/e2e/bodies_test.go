@@ -72,9 +72,9 @@ func TestNginxBodies(t *testing.T) {
 	for _, tt := range []struct{ proto, without string }{
 		{"--http1.1", ""},
 		{"--http2", ""},
-		{"--http1.1", "uprobe-multi,uprobe-session,user-dynptr,sock-length"},
+		{"--http1.1", "uprobe-multi,uprobe-session,sock-length"},
 		{"--http2", "uprobe-multi"},
-		{"--http2", "uprobe-session,user-dynptr"},
+		{"--http2", "uprobe-session"},
 	} {
 		proto := tt.proto
 		t.Run(proto[2:]+" without "+tt.without, func(t *testing.T) {
