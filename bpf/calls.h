@@ -243,6 +243,7 @@ static __always_inline int left(struct pt_regs *ctx)
 SEC("uprobe.multi")
 int call_enter(struct pt_regs *ctx)
 {
+	OWN_STACK(ctx);
 	entered(ctx, false);
 	return 0;
 }
@@ -250,6 +251,7 @@ int call_enter(struct pt_regs *ctx)
 SEC("uprobe.multi")
 int call_return(struct pt_regs *ctx)
 {
+	OWN_STACK(ctx);
 	return left(ctx);
 }
 
@@ -260,6 +262,7 @@ extern bool bpf_session_is_return(void) __ksym __weak;
 SEC("uprobe.multi")
 int call_session(struct pt_regs *ctx)
 {
+	OWN_STACK_IN_SESSION(ctx);
 	return bpf_session_is_return() ? left(ctx) : entered(ctx, true);
 }
 

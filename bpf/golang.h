@@ -69,6 +69,7 @@ static __always_inline void go_extensions(struct frame *f, __u64 at, __u64 len)
 SEC("uprobe.multi")
 int go_enter(struct pt_regs *ctx)
 {
+	OWN_STACK(ctx);
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct task_state *t = bpf_task_storage_get(&tasks, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (!t) {
@@ -257,6 +258,7 @@ static __always_inline int go_unseen_done(struct pt_regs *ctx, __u64 what, __u64
 SEC("uprobe.multi")
 int go_done(struct pt_regs *ctx)
 {
+	OWN_STACK(ctx);
 	if (stopped)
 		return 0;
 	__u64 what = bpf_get_attach_cookie(ctx), entry = PT_REGS_SP(ctx) + (what >> 32);
@@ -309,6 +311,7 @@ int go_done(struct pt_regs *ctx)
 SEC("uprobe.multi")
 int go_leave(struct pt_regs *ctx)
 {
+	OWN_STACK(ctx);
 	if (stopped)
 		return 0;
 	__u64 what = bpf_get_attach_cookie(ctx);

@@ -88,6 +88,7 @@ static __always_inline void written_inside(__u64 ssl, __u64 cookie, __u64 from, 
 SEC("uprobe.multi")
 int inner_read(struct pt_regs *ctx)
 {
+	OWN_STACK(ctx);
 #if defined(__TARGET_ARCH_x86)
 	long rc = (int)PT_REGS_RC(ctx);
 	if (rc <= 0)
@@ -176,6 +177,7 @@ static __always_inline bool look(struct pt_regs *ctx, __u64 cookie, struct seen 
 SEC("uprobe.multi")
 int inner_copy(struct pt_regs *ctx)
 {
+	OWN_STACK(ctx);
 #if defined(__TARGET_ARCH_x86)
 	__u64 cookie = bpf_get_attach_cookie(ctx), n = PT_REGS_PARM3(ctx);
 	struct seen s;
@@ -194,6 +196,7 @@ int inner_copy(struct pt_regs *ctx)
 SEC("uprobe.multi")
 int inner_write(struct pt_regs *ctx)
 {
+	OWN_STACK(ctx);
 #if defined(__TARGET_ARCH_x86)
 	if ((int)PT_REGS_RC(ctx) <= 0)
 		return 0; /* the socket is full, or an error */

@@ -13,6 +13,7 @@
 #include <bpf/bpf_tracing.h>
 
 #include "event.h"
+#include "stack.h"
 #include "maps.h"
 #include "ring.h"
 #include "emit.h"

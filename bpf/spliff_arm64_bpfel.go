@@ -349,78 +349,81 @@ const (
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
-	SpliffMapAsking          = "asking"
-	SpliffMapBell            = "bell"
-	SpliffMapCgroups         = "cgroups"
-	SpliffMapConns           = "conns"
-	SpliffMapEstates         = "estates"
-	SpliffMapGoroutines      = "goroutines"
-	SpliffMapHeads           = "heads"
-	SpliffMapLinking         = "linking"
-	SpliffMapProcs           = "procs"
-	SpliffMapRing            = "ring"
-	SpliffMapShaking         = "shaking"
-	SpliffMapTargets         = "targets"
-	SpliffMapTasks           = "tasks"
-	SpliffMapTotals          = "totals"
-	SpliffProgCallEnter      = "call_enter"
-	SpliffProgCallReturn     = "call_return"
-	SpliffProgCallSession    = "call_session"
-	SpliffProgCipherWritten  = "cipher_written"
-	SpliffProgExeced         = "execed"
-	SpliffProgExited         = "exited"
-	SpliffProgFilesMapped    = "files_mapped"
-	SpliffProgForked         = "forked"
-	SpliffProgGoDone         = "go_done"
-	SpliffProgGoEnter        = "go_enter"
-	SpliffProgGoLeave        = "go_leave"
-	SpliffProgInnerCopy      = "inner_copy"
-	SpliffProgInnerRead      = "inner_read"
-	SpliffProgInnerWrite     = "inner_write"
-	SpliffProgListProcesses  = "list_processes"
-	SpliffProgNewReturn      = "new_return"
-	SpliffProgNewSession     = "new_session"
-	SpliffProgSessionTouch   = "session_touch"
-	SpliffProgSockReceived   = "sock_received"
-	SpliffProgSockSent       = "sock_sent"
-	SpliffVarCalls           = "calls"
-	SpliffVarComms           = "comms"
-	SpliffVarGoProbed        = "go_probed"
-	SpliffVarKeepCallFlags   = "keep_call_flags"
-	SpliffVarKeepEvConn      = "keep_ev_conn"
-	SpliffVarKeepEvData      = "keep_ev_data"
-	SpliffVarKeepEvDir       = "keep_ev_dir"
-	SpliffVarKeepEvEnd       = "keep_ev_end"
-	SpliffVarKeepEvExit      = "keep_ev_exit"
-	SpliffVarKeepEvFork      = "keep_ev_fork"
-	SpliffVarKeepEvHandshake = "keep_ev_handshake"
-	SpliffVarKeepEvHello     = "keep_ev_hello"
-	SpliffVarKeepEvKind      = "keep_ev_kind"
-	SpliffVarKeepEvProc      = "keep_ev_proc"
-	SpliffVarKeepGoKey       = "keep_go_key"
-	SpliffVarKeepHow         = "keep_how"
-	SpliffVarKeepLocal       = "keep_local"
-	SpliffVarKeepLoss        = "keep_loss"
-	SpliffVarKeepWhat        = "keep_what"
-	SpliffVarLastLoad        = "last_load"
-	SpliffVarLastWake        = "last_wake"
-	SpliffVarLasting         = "lasting"
-	SpliffVarMatching        = "matching"
-	SpliffVarN_cgroups       = "n_cgroups"
-	SpliffVarN_comms         = "n_comms"
-	SpliffVarN_uids          = "n_uids"
-	SpliffVarNeed            = "need"
-	SpliffVarNextConn        = "next_conn"
-	SpliffVarNoCalls         = "no_calls"
-	SpliffVarRingBytes       = "ring_bytes"
-	SpliffVarRingMask        = "ring_mask"
-	SpliffVarRingSecret      = "ring_secret"
-	SpliffVarSelfTgid        = "self_tgid"
-	SpliffVarSnaplen         = "snaplen"
-	SpliffVarStopped         = "stopped"
-	SpliffVarUids            = "uids"
-	SpliffVarWakeBytes       = "wake_bytes"
-	SpliffVarWatchAll        = "watch_all"
+	SpliffMapAsking           = "asking"
+	SpliffMapBell             = "bell"
+	SpliffMapCgroups          = "cgroups"
+	SpliffMapConns            = "conns"
+	SpliffMapEstates          = "estates"
+	SpliffMapGoroutines       = "goroutines"
+	SpliffMapHeads            = "heads"
+	SpliffMapLinking          = "linking"
+	SpliffMapNowhere          = "nowhere"
+	SpliffMapNowhereInSession = "nowhere_in_session"
+	SpliffMapProcs            = "procs"
+	SpliffMapRing             = "ring"
+	SpliffMapShaking          = "shaking"
+	SpliffMapTargets          = "targets"
+	SpliffMapTasks            = "tasks"
+	SpliffMapTotals           = "totals"
+	SpliffProgCallEnter       = "call_enter"
+	SpliffProgCallReturn      = "call_return"
+	SpliffProgCallSession     = "call_session"
+	SpliffProgCipherWritten   = "cipher_written"
+	SpliffProgExeced          = "execed"
+	SpliffProgExited          = "exited"
+	SpliffProgFilesMapped     = "files_mapped"
+	SpliffProgForked          = "forked"
+	SpliffProgGoDone          = "go_done"
+	SpliffProgGoEnter         = "go_enter"
+	SpliffProgGoLeave         = "go_leave"
+	SpliffProgInnerCopy       = "inner_copy"
+	SpliffProgInnerRead       = "inner_read"
+	SpliffProgInnerWrite      = "inner_write"
+	SpliffProgListProcesses   = "list_processes"
+	SpliffProgNewReturn       = "new_return"
+	SpliffProgNewSession      = "new_session"
+	SpliffProgSessionTouch    = "session_touch"
+	SpliffProgSockReceived    = "sock_received"
+	SpliffProgSockSent        = "sock_sent"
+	SpliffVarCalls            = "calls"
+	SpliffVarComms            = "comms"
+	SpliffVarGoProbed         = "go_probed"
+	SpliffVarKeepCallFlags    = "keep_call_flags"
+	SpliffVarKeepEvConn       = "keep_ev_conn"
+	SpliffVarKeepEvData       = "keep_ev_data"
+	SpliffVarKeepEvDir        = "keep_ev_dir"
+	SpliffVarKeepEvEnd        = "keep_ev_end"
+	SpliffVarKeepEvExit       = "keep_ev_exit"
+	SpliffVarKeepEvFork       = "keep_ev_fork"
+	SpliffVarKeepEvHandshake  = "keep_ev_handshake"
+	SpliffVarKeepEvHello      = "keep_ev_hello"
+	SpliffVarKeepEvKind       = "keep_ev_kind"
+	SpliffVarKeepEvProc       = "keep_ev_proc"
+	SpliffVarKeepGoKey        = "keep_go_key"
+	SpliffVarKeepHow          = "keep_how"
+	SpliffVarKeepLocal        = "keep_local"
+	SpliffVarKeepLoss         = "keep_loss"
+	SpliffVarKeepWhat         = "keep_what"
+	SpliffVarLastLoad         = "last_load"
+	SpliffVarLastWake         = "last_wake"
+	SpliffVarLasting          = "lasting"
+	SpliffVarMatching         = "matching"
+	SpliffVarN_cgroups        = "n_cgroups"
+	SpliffVarN_comms          = "n_comms"
+	SpliffVarN_uids           = "n_uids"
+	SpliffVarNeed             = "need"
+	SpliffVarNever            = "never"
+	SpliffVarNextConn         = "next_conn"
+	SpliffVarNoCalls          = "no_calls"
+	SpliffVarRingBytes        = "ring_bytes"
+	SpliffVarRingMask         = "ring_mask"
+	SpliffVarRingSecret       = "ring_secret"
+	SpliffVarSelfTgid         = "self_tgid"
+	SpliffVarSnaplen          = "snaplen"
+	SpliffVarStopped          = "stopped"
+	SpliffVarUids             = "uids"
+	SpliffVarWakeBytes        = "wake_bytes"
+	SpliffVarWatchAll         = "watch_all"
 )
 
 // LoadSpliff returns the embedded CollectionSpec for Spliff.
@@ -491,20 +494,22 @@ type SpliffProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type SpliffMapSpecs struct {
-	Asking     *ebpf.MapSpec `ebpf:"asking"`
-	Bell       *ebpf.MapSpec `ebpf:"bell"`
-	Cgroups    *ebpf.MapSpec `ebpf:"cgroups"`
-	Conns      *ebpf.MapSpec `ebpf:"conns"`
-	Estates    *ebpf.MapSpec `ebpf:"estates"`
-	Goroutines *ebpf.MapSpec `ebpf:"goroutines"`
-	Heads      *ebpf.MapSpec `ebpf:"heads"`
-	Linking    *ebpf.MapSpec `ebpf:"linking"`
-	Procs      *ebpf.MapSpec `ebpf:"procs"`
-	Ring       *ebpf.MapSpec `ebpf:"ring"`
-	Shaking    *ebpf.MapSpec `ebpf:"shaking"`
-	Targets    *ebpf.MapSpec `ebpf:"targets"`
-	Tasks      *ebpf.MapSpec `ebpf:"tasks"`
-	Totals     *ebpf.MapSpec `ebpf:"totals"`
+	Asking           *ebpf.MapSpec `ebpf:"asking"`
+	Bell             *ebpf.MapSpec `ebpf:"bell"`
+	Cgroups          *ebpf.MapSpec `ebpf:"cgroups"`
+	Conns            *ebpf.MapSpec `ebpf:"conns"`
+	Estates          *ebpf.MapSpec `ebpf:"estates"`
+	Goroutines       *ebpf.MapSpec `ebpf:"goroutines"`
+	Heads            *ebpf.MapSpec `ebpf:"heads"`
+	Linking          *ebpf.MapSpec `ebpf:"linking"`
+	Nowhere          *ebpf.MapSpec `ebpf:"nowhere"`
+	NowhereInSession *ebpf.MapSpec `ebpf:"nowhere_in_session"`
+	Procs            *ebpf.MapSpec `ebpf:"procs"`
+	Ring             *ebpf.MapSpec `ebpf:"ring"`
+	Shaking          *ebpf.MapSpec `ebpf:"shaking"`
+	Targets          *ebpf.MapSpec `ebpf:"targets"`
+	Tasks            *ebpf.MapSpec `ebpf:"tasks"`
+	Totals           *ebpf.MapSpec `ebpf:"totals"`
 }
 
 // SpliffVariableSpecs contains global variables before they are loaded into the kernel.
@@ -538,6 +543,7 @@ type SpliffVariableSpecs struct {
 	N_comms         *ebpf.VariableSpec `ebpf:"n_comms"`
 	N_uids          *ebpf.VariableSpec `ebpf:"n_uids"`
 	Need            *ebpf.VariableSpec `ebpf:"need"`
+	Never           *ebpf.VariableSpec `ebpf:"never"`
 	NextConn        *ebpf.VariableSpec `ebpf:"next_conn"`
 	NoCalls         *ebpf.VariableSpec `ebpf:"no_calls"`
 	RingBytes       *ebpf.VariableSpec `ebpf:"ring_bytes"`
@@ -571,20 +577,22 @@ func (o *SpliffObjects) Close() error {
 //
 // It can be passed to LoadSpliffObjects or ebpf.CollectionSpec.LoadAndAssign.
 type SpliffMaps struct {
-	Asking     *ebpf.Map `ebpf:"asking"`
-	Bell       *ebpf.Map `ebpf:"bell"`
-	Cgroups    *ebpf.Map `ebpf:"cgroups"`
-	Conns      *ebpf.Map `ebpf:"conns"`
-	Estates    *ebpf.Map `ebpf:"estates"`
-	Goroutines *ebpf.Map `ebpf:"goroutines"`
-	Heads      *ebpf.Map `ebpf:"heads"`
-	Linking    *ebpf.Map `ebpf:"linking"`
-	Procs      *ebpf.Map `ebpf:"procs"`
-	Ring       *ebpf.Map `ebpf:"ring"`
-	Shaking    *ebpf.Map `ebpf:"shaking"`
-	Targets    *ebpf.Map `ebpf:"targets"`
-	Tasks      *ebpf.Map `ebpf:"tasks"`
-	Totals     *ebpf.Map `ebpf:"totals"`
+	Asking           *ebpf.Map `ebpf:"asking"`
+	Bell             *ebpf.Map `ebpf:"bell"`
+	Cgroups          *ebpf.Map `ebpf:"cgroups"`
+	Conns            *ebpf.Map `ebpf:"conns"`
+	Estates          *ebpf.Map `ebpf:"estates"`
+	Goroutines       *ebpf.Map `ebpf:"goroutines"`
+	Heads            *ebpf.Map `ebpf:"heads"`
+	Linking          *ebpf.Map `ebpf:"linking"`
+	Nowhere          *ebpf.Map `ebpf:"nowhere"`
+	NowhereInSession *ebpf.Map `ebpf:"nowhere_in_session"`
+	Procs            *ebpf.Map `ebpf:"procs"`
+	Ring             *ebpf.Map `ebpf:"ring"`
+	Shaking          *ebpf.Map `ebpf:"shaking"`
+	Targets          *ebpf.Map `ebpf:"targets"`
+	Tasks            *ebpf.Map `ebpf:"tasks"`
+	Totals           *ebpf.Map `ebpf:"totals"`
 }
 
 func (m *SpliffMaps) Close() error {
@@ -597,6 +605,8 @@ func (m *SpliffMaps) Close() error {
 		m.Goroutines,
 		m.Heads,
 		m.Linking,
+		m.Nowhere,
+		m.NowhereInSession,
 		m.Procs,
 		m.Ring,
 		m.Shaking,
@@ -637,6 +647,7 @@ type SpliffVariables struct {
 	N_comms         *ebpf.Variable `ebpf:"n_comms"`
 	N_uids          *ebpf.Variable `ebpf:"n_uids"`
 	Need            *ebpf.Variable `ebpf:"need"`
+	Never           *ebpf.Variable `ebpf:"never"`
 	NextConn        *ebpf.Variable `ebpf:"next_conn"`
 	NoCalls         *ebpf.Variable `ebpf:"no_calls"`
 	RingBytes       *ebpf.Variable `ebpf:"ring_bytes"`

@@ -259,6 +259,7 @@ int list_processes(struct bpf_iter__task *ctx)
 SEC("uprobe.multi")
 int files_mapped(struct pt_regs *ctx)
 {
+	OWN_STACK(ctx);
 	struct task_state *t = my_state();
 	if (t && traced(t)) {
 		__u64 now = bpf_ktime_get_ns();

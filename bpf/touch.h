@@ -23,12 +23,14 @@ static __always_inline int made(struct pt_regs *ctx)
 SEC("uprobe.multi")
 int new_return(struct pt_regs *ctx)
 {
+	OWN_STACK(ctx);
 	return made(ctx);
 }
 
 SEC("uprobe.multi")
 int new_session(struct pt_regs *ctx)
 {
+	OWN_STACK_IN_SESSION(ctx);
 	return bpf_session_is_return() ? made(ctx) : !wanted();
 }
 
@@ -36,6 +38,7 @@ int new_session(struct pt_regs *ctx)
 SEC("uprobe.multi")
 int session_touch(struct pt_regs *ctx)
 {
+	OWN_STACK(ctx);
 	struct conn_key k;
 	key_of(&k, PT_REGS_PARM1(ctx));
 	struct conn *c = bpf_map_lookup_elem(&conns, &k);

@@ -195,6 +195,7 @@ static __always_inline void hello_received(struct sock *sk, __u32 n)
 SEC("uprobe.multi")
 int cipher_written(struct pt_regs *ctx)
 {
+	OWN_STACK(ctx);
 	struct task_state *t = bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), 0, 0);
 	if (!t || !t->depth || t->depth > FRAMES || stopped)
 		return 0;
