@@ -97,17 +97,17 @@ func (r *recorder) text() string {
 // kernel's, mapped twice, and its size is an option.
 func (r *recorder) watch() {
 	peak := 0.0
-	tick := time.NewTicker(200 * time.Millisecond)
+	tick := time.NewTicker(time.Second) // the kernel walks all of its memory for it, the ring included
 	defer tick.Stop()
-	for {
-		peak = max(peak, residentMiB(r.cmd.Process.Pid))
+	for done := false; !done; {
 		select {
 		case <-r.ended:
-			r.peak <- peak
-			return
+			done = true
 		case <-tick.C:
 		}
+		peak = max(peak, residentMiB(r.cmd.Process.Pid))
 	}
+	r.peak <- peak
 }
 
 // residentMiB is the resident memory of a process but for BPF maps, by
