@@ -206,18 +206,18 @@ static __always_inline void go_moved_unseen(struct go_args *args, __u64 buf, __u
 /* A read or write whose beginning was not seen, as it began before the recording:
  * many connections wait in a read. Its arguments are found where the caller left
  * room for them, if the function keeps them there. */
-static __always_inline int go_unseen(struct pt_regs *ctx, __u64 what)
+static __always_inline int go_unseen(__u64 what, __u64 entry, __u64 n)
 {
 	struct task_state *t = bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), 0,
 						    BPF_LOCAL_STORAGE_GET_F_CREATE);
 	struct go_args args;
-	if ((WHAT(what) != W_READ && WHAT(what) != W_WRITE) || (long)GO_REG1(ctx) <= 0 || !t || !traced(t))
+	if ((WHAT(what) != W_READ && WHAT(what) != W_WRITE) || (long)n <= 0 || !t || !traced(t))
 		return 0;
-	if (!(FLAGS(what) & F_SPILLED) || bpf_probe_read_user(&args, sizeof(args), (void *)PT_REGS_SP(ctx) + 8)) {
-		count_loss(LOSS_STATE, 1, GO_REG1(ctx));
+	if (!(FLAGS(what) & F_SPILLED) || bpf_probe_read_user(&args, sizeof(args), (void *)entry + 8)) {
+		count_loss(LOSS_STATE, 1, n);
 		return 0;
 	}
-	go_moved_unseen(&args, args.buf, GO_REG1(ctx), what);
+	go_moved_unseen(&args, args.buf, n, what);
 	return 0;
 }
 
@@ -308,22 +308,16 @@ int go_done(struct pt_regs *ctx)
 	return 0;
 }
 
-SEC("uprobe.multi")
-int go_leave(struct pt_regs *ctx)
+/* A call is about to return n, or has; at its entry the stack pointer was entry. */
+static __always_inline int go_left(struct pt_regs *ctx, __u64 what, __u64 entry, __u64 n)
 {
-	OWN_STACK(ctx);
-	if (stopped)
-		return 0;
-	__u64 what = bpf_get_attach_cookie(ctx);
 	struct go_key key;
 	struct go_stack stack;
 	go_key_of(&key, GO_G(ctx));
 	struct go_calls *s = bpf_map_lookup_elem(&goroutines, &key);
-	if (!s)
-		return go_unseen(ctx, what);
-	if (bpf_probe_read_user(&stack, sizeof(stack), (void *)key.g))
-		return go_unseen(ctx, what);
-	__u64 sp = stack.hi - PT_REGS_SP(ctx);
+	if (!s || bpf_probe_read_user(&stack, sizeof(stack), (void *)key.g))
+		return go_unseen(what, entry, n);
+	__u64 sp = stack.hi - entry;
 	__u32 d = s->depth;
 	while (d > 0 && d <= FRAMES && s->frames[(d - 1) & (FRAMES - 1)].sp > sp)
 		d--;
@@ -332,8 +326,11 @@ int go_leave(struct pt_regs *ctx)
 		go_selected(ctx, f);
 		return 0;
 	}
-	if (!f || f->sp != sp || WHAT(f->what) != WHAT(what))
-		return go_unseen(ctx, what);
+	if (!f || f->sp != sp || WHAT(f->what) != WHAT(what)) {
+		/* Not the end of a read that is in progress: a panic calls what it defers. */
+		bool panics = f && WHAT(f->what) == W_READ && WHAT(what) == W_READ;
+		return panics ? 0 : go_unseen(what, entry, n);
+	}
 	s->depth = --d;
 	struct frame *outer = go_frame(s, d);
 	if (outer)
@@ -343,7 +340,7 @@ int go_leave(struct pt_regs *ctx)
 	key_of(&k, f->ssl);
 	switch (WHAT(what)) {
 	case W_HANDSHAKE:
-		shook(&k, f, GO_REG1(ctx) ? 0 : 1, now); /* an error is an interface, nil has no type */
+		shook(&k, f, n ? 0 : 1, now); /* an error is an interface, nil has no type */
 		break;
 	case W_FREE:
 		go_close(&k, now);
@@ -354,12 +351,38 @@ int go_leave(struct pt_regs *ctx)
 			f->buf = stack.hi - f->buf;
 		/* Bytes count also when an error comes with them (io.Reader). */
 		if (!(f->out & GO_TOLD))
-			moved(&k, f, GO_REG1(ctx), now);
+			moved(&k, f, n, now);
 		go_moved(&k, f, now);
 	}
 	if (!d)
 		bpf_map_delete_elem(&goroutines, &key);
 	return 0;
+}
+
+SEC("uprobe.multi")
+int go_leave(struct pt_regs *ctx)
+{
+	OWN_STACK(ctx);
+	if (stopped)
+		return 0;
+	return go_left(ctx, bpf_get_attach_cookie(ctx), PT_REGS_SP(ctx), GO_REG1(ctx));
+}
+
+/* The function that a read defers begins: it has put its results onto the stack and
+ * still has the connection's lock. The cookie says how far above the stack pointer the
+ * first result is, and the stack pointer of the read's entry. */
+SEC("uprobe.multi")
+int go_exit(struct pt_regs *ctx)
+{
+	OWN_STACK(ctx);
+	if (stopped)
+		return 0;
+	__u64 what = bpf_get_attach_cookie(ctx), n = 0;
+	if (bpf_probe_read_user(&n, sizeof(n), (void *)PT_REGS_SP(ctx) + (what >> 48))) {
+		count_loss(LOSS_LENGTH, 1, 0);
+		return 0;
+	}
+	return go_left(ctx, what, PT_REGS_SP(ctx) + ((what >> 32) & 0xffff), n);
 }
 
 #endif

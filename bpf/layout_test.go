@@ -111,7 +111,7 @@ func TestPrograms(t *testing.T) {
 		"call_enter": "uprobe.multi", "call_return": "uprobe.multi", "call_session": "uprobe.multi",
 		"new_return": "uprobe.multi", "new_session": "uprobe.multi",
 		"session_touch": "uprobe.multi", "files_mapped": "uprobe.multi", "inner_read": "uprobe.multi", "inner_copy": "uprobe.multi", "inner_write": "uprobe.multi", "cipher_written": "uprobe.multi",
-		"go_enter": "uprobe.multi", "go_leave": "uprobe.multi", "go_done": "uprobe.multi",
+		"go_enter": "uprobe.multi", "go_leave": "uprobe.multi", "go_done": "uprobe.multi", "go_exit": "uprobe.multi",
 		"sock_sent": "tp_btf/sock_send_length", "sock_received": "tp_btf/sock_recv_length",
 		"forked": "tp_btf/sched_process_fork", "execed": "tp_btf/sched_process_exec", "exited": "tp_btf/sched_process_exit",
 		"list_processes": "iter/task",

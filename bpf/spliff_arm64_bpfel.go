@@ -375,6 +375,7 @@ const (
 	SpliffProgForked          = "forked"
 	SpliffProgGoDone          = "go_done"
 	SpliffProgGoEnter         = "go_enter"
+	SpliffProgGoExit          = "go_exit"
 	SpliffProgGoLeave         = "go_leave"
 	SpliffProgInnerCopy       = "inner_copy"
 	SpliffProgInnerRead       = "inner_read"
@@ -478,6 +479,7 @@ type SpliffProgramSpecs struct {
 	Forked        *ebpf.ProgramSpec `ebpf:"forked"`
 	GoDone        *ebpf.ProgramSpec `ebpf:"go_done"`
 	GoEnter       *ebpf.ProgramSpec `ebpf:"go_enter"`
+	GoExit        *ebpf.ProgramSpec `ebpf:"go_exit"`
 	GoLeave       *ebpf.ProgramSpec `ebpf:"go_leave"`
 	InnerCopy     *ebpf.ProgramSpec `ebpf:"inner_copy"`
 	InnerRead     *ebpf.ProgramSpec `ebpf:"inner_read"`
@@ -675,6 +677,7 @@ type SpliffPrograms struct {
 	Forked        *ebpf.Program `ebpf:"forked"`
 	GoDone        *ebpf.Program `ebpf:"go_done"`
 	GoEnter       *ebpf.Program `ebpf:"go_enter"`
+	GoExit        *ebpf.Program `ebpf:"go_exit"`
 	GoLeave       *ebpf.Program `ebpf:"go_leave"`
 	InnerCopy     *ebpf.Program `ebpf:"inner_copy"`
 	InnerRead     *ebpf.Program `ebpf:"inner_read"`
@@ -699,6 +702,7 @@ func (p *SpliffPrograms) Close() error {
 		p.Forked,
 		p.GoDone,
 		p.GoEnter,
+		p.GoExit,
 		p.GoLeave,
 		p.InnerCopy,
 		p.InnerRead,

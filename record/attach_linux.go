@@ -287,7 +287,8 @@ func (k *kernel) groups(sites []site, lib uint8) []group {
 	}
 	touch := group{prog: "session_touch"}
 	inner, copied, sent := group{prog: "inner_read"}, group{prog: "inner_copy"}, group{prog: "inner_write"}
-	goEnter, goLeave, goDone := group{prog: "go_enter"}, group{prog: "go_leave"}, group{prog: "go_done"}
+	goEnter, goLeave := group{prog: "go_enter"}, group{prog: "go_leave"}
+	goDone, goExit := group{prog: "go_done"}, group{prog: "go_exit"}
 	add := func(g *group, s site) {
 		g.at = append(g.at, s.off)
 		g.cookies = append(g.cookies, s.cookie(lib))
@@ -296,6 +297,8 @@ func (k *kernel) groups(sites []site, lib uint8) []group {
 		switch {
 		case s.goroutine && s.entry:
 			add(&goEnter, s)
+		case s.goroutine && s.result != 0:
+			add(&goExit, s)
 		case s.goroutine && s.frame != 0:
 			add(&goDone, s)
 		case s.goroutine:
@@ -320,7 +323,7 @@ func (k *kernel) groups(sites []site, lib uint8) []group {
 			add(&touch, s)
 		}
 	}
-	return []group{leave, touch, inner, copied, sent, enter, made, goLeave, goDone, goEnter}
+	return []group{leave, touch, inner, copied, sent, enter, made, goLeave, goDone, goExit, goEnter}
 }
 
 // watchLinker puts the probe on a dynamic linker that tells of newly mapped files.

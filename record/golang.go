@@ -55,23 +55,31 @@ func goSites(m *image) ([]site, error) {
 			s.flags = flagSpilled
 		}
 		s.entry = false
-		if f.Done != 0 {
+		s.why = "return instruction: Go's runtime does not bear return probes"
+		if f.Exit != 0 || f.Done != 0 {
 			done := s
-			done.name, done.frame = fmt.Sprintf("crypto/tls.%s+%#x", f.Name, f.Done-f.Entry), f.Frame
-			done.why = "behind what sends the last part: stands for the returns of calls that succeed"
-			if role.what == whatRead {
+			done.frame, done.result = f.Frame, f.Result
+			at := f.Done
+			switch {
+			case f.Exit != 0:
+				at, done.name = f.Exit, "what crypto/tls."+f.Name+" defers"
+				done.why = "passed before the connection is unlocked: stands for the returns of calls that had its lock"
+				s.why = "return instruction of calls that never had the lock: Go's runtime does not bear return probes"
+			case role.what == whatRead:
 				done.why = "call that copies plaintext to the caller: stands for the returns of calls that succeed"
+			default:
+				done.why = "behind what sends the last part: stands for the returns of calls that succeed"
 			}
-			if done.off, ok = m.fileOffset(f.Done); !ok {
+			if f.Done != 0 {
+				done.name = fmt.Sprintf("crypto/tls.%s+%#x", f.Name, at-f.Entry)
+				s.why = "return instruction of calls that fail: Go's runtime does not bear return probes"
+			}
+			if done.off, ok = m.fileOffset(at); !ok {
 				return nil, fmt.Errorf("resolve %s: %w", done.name, locate.ErrUncertain)
 			}
 			sites = append(sites, done)
 		}
 		s.cost = CostStepped
-		s.why = "return instruction: Go's runtime does not bear return probes"
-		if f.Done != 0 {
-			s.why = "return instruction of calls that fail: Go's runtime does not bear return probes"
-		}
 		for _, at := range f.Rets {
 			s.name = fmt.Sprintf("crypto/tls.%s+%#x", f.Name, at-f.Entry)
 			if s.off, ok = m.fileOffset(at); !ok {

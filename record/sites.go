@@ -120,9 +120,11 @@ type site struct {
 	at     places    // of whatInnerCopy and whatInnerWrite
 	// goroutine: a place in Go code, at an entry or else at a return instruction, or
 	// where frame is not 0 at one that stands for returns: then the stack pointer is
-	// that many bytes below the entry's.
+	// that many bytes below the entry's, and where result is not 0, what is returned
+	// first is so many bytes above it.
 	goroutine bool
 	frame     uint32
+	result    uint32
 }
 
 func (s site) public() Site {
@@ -131,7 +133,7 @@ func (s site) public() Site {
 
 // cookie packs what the BPF programs need to know of a site.
 func (s site) cookie(lib uint8) uint64 {
-	return uint64(s.what) | uint64(s.how)<<8 | uint64(lib)<<16 | uint64(s.flags)<<24 | s.regs.cookie() | s.at.cookie() | uint64(s.frame)<<32
+	return uint64(s.what) | uint64(s.how)<<8 | uint64(lib)<<16 | uint64(s.flags)<<24 | s.regs.cookie() | s.at.cookie() | uint64(s.frame)<<32 | uint64(s.result)<<48
 }
 
 // transferSites picks the place to watch one direction. The function that X and

@@ -22,11 +22,14 @@ var goNoReturn = []string{
 	"runtime.panicSlice3B", "runtime.panicSlice3BU", "runtime.panicSlice3C", "runtime.panicSlice3CU",
 }
 
-func goCalled() []string { return append([]string{goCopy, goSend}, goNoReturn...) }
+func goCalled() []string {
+	return slices.Concat([]string{goCopy, goSend}, goDeferred, goNoReturn)
+}
 
-// finish sets Done, and takes the returns that it stands for off Rets, where the code
-// proves that it can. Otherwise all returns remain, which costs two traps a call.
-func (f *GoFunc) finish(insts []inst, name func(va uint64) string) {
+// finish sets Exit or Done, and takes the returns that it stands for off Rets, where the
+// code proves that it can. Otherwise all returns remain, which costs two traps a call.
+// push is goPush.
+func (f *GoFunc) finish(insts []inst, name func(va uint64) string, push func(va uint64) uint64) {
 	g := goGraph{insts: insts, called: func(in inst) string {
 		if in.op != x86asm.CALL || in.target == 0 {
 			return ""
@@ -40,9 +43,10 @@ func (f *GoFunc) finish(insts []inst, name func(va uint64) string) {
 	done := -1
 	switch f.Name {
 	case "(*Conn).Read":
-		if f.Spilled {
-			done = g.copySite(frame)
+		if !f.Spilled || f.exits(g, frame, name, push) {
+			return
 		}
+		done = g.copySite(frame)
 	case "(*Conn).Write":
 		done = g.sentSite()
 	}
@@ -54,6 +58,34 @@ func (f *GoFunc) finish(insts []inst, name func(va uint64) string) {
 		return
 	}
 	f.Done, f.Frame = f.Entry+uint64(insts[done].at), uint32(frame)
+	f.leaveOut(rets)
+}
+
+// exits sets Exit, if the code proves it.
+func (f *GoFunc) exits(g goGraph, frame int, name func(va uint64) string, push func(va uint64) uint64) bool {
+	x, ok := g.exit()
+	if !ok {
+		return false
+	}
+	va := f.Entry + uint64(x.deferred)
+	if !slices.Contains(goDeferred, name(va)) {
+		return false
+	}
+	const most = 1<<16 - 1 // what a probe can be told
+	if frame+8 > most || x.result+8 > most {
+		return false
+	}
+	if f.Exit = push(va); f.Exit == 0 {
+		return false
+	}
+	// The call has put its return address onto the stack.
+	f.Frame, f.Result = uint32(frame+8), uint32(x.result+8)
+	f.leaveOut(x.rets)
+	return true
+}
+
+// leaveOut takes returns, by their offsets, off Rets.
+func (f *GoFunc) leaveOut(rets []int) {
 	f.Rets = slices.DeleteFunc(f.Rets, func(va uint64) bool { return slices.Contains(rets, int(va-f.Entry)) })
 }
 

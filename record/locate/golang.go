@@ -23,16 +23,22 @@ type GoFunc struct {
 	// Spilled says that at every return the arguments still are where the caller left
 	// room for them, from the return address on: connection, buffer, length.
 	Spilled bool
-	// Rets are its return instructions, without those that Done stands for. A return
+	// Rets are its return instructions, without those that Exit or Done stands for. A return
 	// probe cannot be used: it changes the return address, and Go's runtime, which moves
 	// stacks, then finds one in them that it does not know.
 	Rets []uint64
+	// Exit, if not 0, is an instruction that the kernel emulates, of the function that
+	// (*Conn).Read defers: a call that has the connection's lock comes by there once,
+	// whether it succeeds or fails, before it lets another have it. What it returns
+	// first, how much was read, lies Result bytes above the stack pointer.
+	Exit   uint64
+	Result uint32
 	// Done, if not 0, is an instruction that the kernel emulates and that every call
 	// which succeeds passes, once. In (*Conn).Read it is the call of memmove that copies
 	// the plaintext: destination, source and length are in the first three argument
-	// registers, and the destination is the caller's buffer. In (*Conn).Write it comes
-	// behind the last part has been sent. Frame is how many bytes the stack pointer is
-	// below that of the entry there.
+	// registers, and the destination is the caller's buffer: there is none where there is
+	// an Exit. In (*Conn).Write it comes behind the last part has been sent. Frame is how
+	// many bytes the stack pointer is below that of the entry at Exit or Done.
 	Done  uint64
 	Frame uint32
 }
@@ -88,7 +94,7 @@ func GoTLS(e *elf.File, r io.ReaderAt) ([]GoFunc, error) {
 		if err != nil {
 			return nil, err
 		}
-		f.finish(insts, func(va uint64) string { return list.calls[va-base] })
+		f.finish(insts, func(va uint64) string { return list.calls[va-base] }, func(va uint64) uint64 { return goPush(e, r, va) })
 		funcs = append(funcs, f)
 	}
 	return funcs, nil

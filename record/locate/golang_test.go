@@ -65,12 +65,19 @@ func checkFunc(t *testing.T, e *elf.File, f *os.File, g GoFunc) {
 }
 
 // checkDone: in every version that is tested, a call that succeeds is seen without a
-// return probe, and the copy of a read is runtime.memmove's.
+// return probe: a read at what it defers, or at the copy that is runtime.memmove's.
 func checkDone(t *testing.T, e *elf.File, f *os.File, g GoFunc, memmove uint64) {
 	t.Helper()
 	if g.Name != "(*Conn).Read" && g.Name != "(*Conn).Write" {
 		if g.Done != 0 {
 			t.Errorf("%s: has a place that stands for its returns", g.Name)
+		}
+		return
+	}
+	if g.Exit != 0 { // of Go 1.21 and newer
+		in, err := x86asm.Decode(codeAt(e, f, g.Exit, g.Exit+16), 64)
+		if err != nil || in.Op != x86asm.PUSH || g.Done != 0 || g.Name != "(*Conn).Read" {
+			t.Errorf("%s: %v (%v) before it ends; done at %#x", g.Name, in, err, g.Done)
 		}
 		return
 	}
@@ -174,6 +181,9 @@ func TestGoTLSBuilds(t *testing.T) {
 				}
 				checkFunc(t, e, f, g)
 				checkDone(t, e, f, g, at[goCopy]+shift)
+				if newer := tt.goCmd == "go"; g.Name == "(*Conn).Read" && newer != (g.Exit != 0) {
+					t.Errorf("what %s defers: at %#x", g.Name, g.Exit)
+				}
 			}
 		})
 	}
