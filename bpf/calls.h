@@ -43,8 +43,9 @@ static __always_inline int entered(struct pt_regs *ctx, bool paired)
 	__u64 sp = PT_REGS_SP(ctx);
 	__u32 d = t->depth;
 	/* A frame at or below our own stack pointer was left without a return (longjmp, a lost probe). */
-	while (d > 0 && d <= FRAMES && t->frames[(d - 1) & (FRAMES - 1)].sp <= sp)
-		d--;
+	for (int i = 0; i < FRAMES; i++) /* counted: the verifier of Linux 6.12 sees no end of it otherwise */
+		if (d > 0 && d <= FRAMES && t->frames[(d - 1) & (FRAMES - 1)].sp <= sp)
+			d--;
 	if (d >= FRAMES) {
 		count_loss(LOSS_NEST, 1, 0);
 		return 1;
@@ -57,6 +58,7 @@ static __always_inline int entered(struct pt_regs *ctx, bool paired)
 		if (outer->ssl == PT_REGS_PARM1(ctx) && WHAT(outer->what) == WHAT(what))
 			return 1;
 	}
+	asm volatile("" : "+r"(d)); /* keeps clang from dropping the mask the verifier wants */
 	struct frame *f = &t->frames[d & (FRAMES - 1)];
 	__u64 fourth = PT_REGS_PARM4(ctx), fifth = PT_REGS_PARM5(ctx);
 	/* Both are read here: a pointer into ctx chosen at run time is refused by the verifier. */

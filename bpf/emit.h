@@ -36,24 +36,6 @@ static __always_inline void count_local(__s64 conns, __u64 events, __u64 bytes)
 	__sync_fetch_and_add(&n->local_bytes, bytes);
 }
 
-/* A wake-up costs ten times a sample, and in a virtual machine more, so the reader is
- * woken only when the ring is filling up: once a millisecond while half of it is free,
- * then ten times as often, or more in a ring that fills in less time at 4 GB/s; else
- * its own timer drains it. */
-static __always_inline void wake_for_room(__u64 now)
-{
-	struct shared *r = the_ring();
-	if (!r || r->used < wake_bytes)
-		return;
-	__u64 pause = 1000000;
-	if (r->used >= 2 * wake_bytes)
-		pause = wake_bytes / 2 < 100000 ? wake_bytes / 2 : 100000;
-	if (now - last_wake < pause)
-		return;
-	last_wake = now;
-	wake();
-}
-
 static __always_inline void fill_hdr(struct ev_hdr *h, enum ev_kind kind, __u64 conn, __u64 now)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
@@ -77,13 +59,6 @@ static __always_inline void emit_bare(enum ev_kind kind, __u64 now)
 	}
 	fill_hdr(h, kind, 0, now);
 	give(h, sizeof(*h), at);
-}
-
-static __always_inline void this_program(struct program *p)
-{
-	struct task_struct *task = bpf_get_current_task_btf();
-	p->start = task->group_leader->start_boottime;
-	p->exec = task->self_exec_id;
 }
 
 /* Fills in all of f but hdr, uid and selected, for a process by any of its threads. */
@@ -139,9 +114,9 @@ static __always_inline bool emit_program(const char *exe, bool selected, __u64 n
  * tried again, so it is not a loss. */
 static __always_inline bool emit_proc(__u64 now)
 {
-	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
-	struct program is;
-	this_program(&is);
+	struct task_struct *task = bpf_get_current_task_btf();
+	__u32 tgid = task->tgid;
+	struct program is = {.start = task->group_leader->start_boottime, .exec = task->self_exec_id};
 	struct program *known = bpf_map_lookup_elem(&procs, &tgid);
 	if (known && known->start == is.start && known->exec == is.exec)
 		return true;
@@ -267,7 +242,9 @@ static __always_inline void send(struct copying *y, __u32 n)
 	*ev = y->ev;
 	y->ev.lost = 0;
 	give(ev, sizeof(*ev) + n, at);
-	wake_for_room(now);
+	struct shared *r = the_ring();
+	if (r)
+		wake_for_room(r, now);
 }
 
 static __always_inline long send_piece(struct copying *y)

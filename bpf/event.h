@@ -160,8 +160,8 @@ struct ev_exit {
 
 /* Values of the "totals" map, one set a CPU. */
 struct counts {
-	__u64 events;            /* DATA events handed over */
-	__u64 bytes;             /* plaintext bytes handed over */
+	__u64 events;            /* DATA events that found room; those that could not be filled are taken off again */
+	__u64 bytes;             /* of plaintext in them */
 	__u64 lost_events[LOSS_N];
 	__u64 lost_bytes[LOSS_N];
 	__u64 unpaired;          /* returns without their entry */

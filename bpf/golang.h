@@ -28,6 +28,12 @@ struct go_stack {
 	__u64 lo, hi;
 };
 
+/* Fills in where a goroutine's stack ends: what is said of it is counted from there. */
+static __always_inline bool go_stack_top(__u64 g, __u64 *hi)
+{
+	return !bpf_probe_read_user(hi, sizeof(*hi), (void *)(g + __builtin_offsetof(struct go_stack, hi)));
+}
+
 static __always_inline struct frame *go_frame(struct go_calls *s, __u32 depth)
 {
 	if (!depth || depth > FRAMES)
@@ -79,21 +85,18 @@ int go_enter(struct pt_regs *ctx)
 	if (!traced(t))
 		return 0;
 	calls_last();
-	struct go_key key;
+	__u64 g = GO_G(ctx);
 	struct go_stack stack;
-	go_key_of(&key, GO_G(ctx));
-	struct go_calls *s = bpf_map_lookup_elem(&goroutines, &key);
+	struct go_calls *s = go_calls_of(g);
 	__u64 what = bpf_get_attach_cookie(ctx);
 	if (WHAT(what) == W_EXTENSIONS) {
 		if (s)
 			go_extensions(go_frame(s, s->depth), GO_REG2(ctx), GO_REG3(ctx));
 		return 0;
 	}
-	if (!s) {
-		bpf_map_update_elem(&goroutines, &key, (void *)&no_calls, BPF_NOEXIST);
-		s = bpf_map_lookup_elem(&goroutines, &key);
-	}
-	if (!s || bpf_probe_read_user(&stack, sizeof(stack), (void *)key.g)) {
+	if (!s)
+		s = go_first_call(g);
+	if (!s || bpf_probe_read_user(&stack, sizeof(stack), (void *)g)) {
 		count_loss(LOSS_STATE, 1, 0);
 		return 0;
 	}
@@ -123,9 +126,12 @@ int go_enter(struct pt_regs *ctx)
 	struct conn_key k;
 	key_of(&k, f->ssl);
 	switch (WHAT(what)) {
-	case W_HANDSHAKE:
-		go_begins(&k, f, go_frame(s, d));
+	case W_HANDSHAKE: {
+		struct frame *outer = go_frame(s, d);
+		asm volatile("" : "+r"(outer)); /* keeps clang from testing d instead, of which the verifier knows less */
+		go_begins(&k, f, outer);
 		break;
+	}
 	case W_READ:
 	case W_WRITE: {
 		struct conn *c = bpf_map_lookup_elem(&conns, &k);
@@ -268,25 +274,23 @@ int go_done(struct pt_regs *ctx)
 						    BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (!t || !traced(t))
 		return 0;
-	struct go_key key;
-	struct go_stack stack = {};
+	__u64 g = GO_G(ctx), hi = 0;
 	struct frame *f = 0;
 	struct conn_key k;
-	go_key_of(&key, GO_G(ctx));
-	struct go_calls *s = bpf_map_lookup_elem(&goroutines, &key);
+	struct go_calls *s = go_calls_of(g);
 	__u32 d = 0;
-	if (s && !bpf_probe_read_user(&stack, sizeof(stack), (void *)key.g)) {
+	if (s && go_stack_top(g, &hi)) {
 		d = s->depth;
-		while (d > 0 && d <= FRAMES && s->frames[(d - 1) & (FRAMES - 1)].sp > stack.hi - entry)
+		while (d > 0 && d <= FRAMES && s->frames[(d - 1) & (FRAMES - 1)].sp > hi - entry)
 			d--;
 		f = go_frame(s, d);
-		if (f && (f->sp != stack.hi - entry || WHAT(f->what) != WHAT(what)))
+		if (f && (f->sp != hi - entry || WHAT(f->what) != WHAT(what)))
 			f = 0;
 	}
 	if (!f)
 		return go_unseen_done(ctx, what, entry);
 	if (f->out & GO_ON_STACK) {
-		f->buf = stack.hi - f->buf;
+		f->buf = hi - f->buf;
 		f->out &= ~GO_ON_STACK;
 	}
 	key_of(&k, f->ssl);
@@ -304,20 +308,18 @@ int go_done(struct pt_regs *ctx)
 		hand_on(f, outer);
 	go_moved(&k, f, now);
 	if (!d)
-		bpf_map_delete_elem(&goroutines, &key);
+		go_last_call(g);
 	return 0;
 }
 
 /* A call is about to return n, or has; at its entry the stack pointer was entry. */
 static __always_inline int go_left(struct pt_regs *ctx, __u64 what, __u64 entry, __u64 n)
 {
-	struct go_key key;
-	struct go_stack stack;
-	go_key_of(&key, GO_G(ctx));
-	struct go_calls *s = bpf_map_lookup_elem(&goroutines, &key);
-	if (!s || bpf_probe_read_user(&stack, sizeof(stack), (void *)key.g))
+	__u64 g = GO_G(ctx), hi = 0;
+	struct go_calls *s = go_calls_of(g);
+	if (!s || !go_stack_top(g, &hi))
 		return go_unseen(what, entry, n);
-	__u64 sp = stack.hi - entry;
+	__u64 sp = hi - entry;
 	__u32 d = s->depth;
 	while (d > 0 && d <= FRAMES && s->frames[(d - 1) & (FRAMES - 1)].sp > sp)
 		d--;
@@ -348,14 +350,14 @@ static __always_inline int go_left(struct pt_regs *ctx, __u64 what, __u64 entry,
 	case W_READ:
 	case W_WRITE:
 		if (f->out & GO_ON_STACK)
-			f->buf = stack.hi - f->buf;
+			f->buf = hi - f->buf;
 		/* Bytes count also when an error comes with them (io.Reader). */
 		if (!(f->out & GO_TOLD))
 			moved(&k, f, n, now);
 		go_moved(&k, f, now);
 	}
 	if (!d)
-		bpf_map_delete_elem(&goroutines, &key);
+		go_last_call(g);
 	return 0;
 }
 

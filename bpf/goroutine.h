@@ -62,22 +62,43 @@ volatile __u32 go_probed = 0;
 
 static __always_inline void go_key_of(struct go_key *k, __u64 g)
 {
-	struct program is;
-	this_program(&is);
+	struct task_struct *task = bpf_get_current_task_btf();
 	k->g = g;
-	k->start = is.start;
-	k->exec = is.exec;
-	k->tgid = bpf_get_current_pid_tgid() >> 32;
+	k->start = task->group_leader->start_boottime;
+	k->exec = task->self_exec_id;
+	k->tgid = task->tgid;
 	k->pad = 0;
+}
+
+/* The calls of goroutine g, 0 if it is in none. The key is made again where it is used:
+ * a program's stack is too short to keep it. */
+static __always_inline struct go_calls *go_calls_of(__u64 g)
+{
+	struct go_key k;
+	go_key_of(&k, g);
+	return bpf_map_lookup_elem(&goroutines, &k);
+}
+
+static __always_inline struct go_calls *go_first_call(__u64 g)
+{
+	struct go_key k;
+	go_key_of(&k, g);
+	bpf_map_update_elem(&goroutines, &k, (void *)&no_calls, BPF_NOEXIST);
+	return bpf_map_lookup_elem(&goroutines, &k);
+}
+
+static __always_inline void go_last_call(__u64 g)
+{
+	struct go_key k;
+	go_key_of(&k, g);
+	bpf_map_delete_elem(&goroutines, &k);
 }
 
 /* The innermost call of the goroutine that made the current system call. */
 static __always_inline struct frame *go_top(struct task_struct *task)
 {
 	struct pt_regs *regs = (void *)bpf_task_pt_regs(task);
-	struct go_key k;
-	go_key_of(&k, GO_G_OF(regs));
-	struct go_calls *s = bpf_map_lookup_elem(&goroutines, &k);
+	struct go_calls *s = go_calls_of(GO_G_OF(regs));
 	if (!s || !s->depth || s->depth > FRAMES)
 		return 0;
 	return &s->frames[(s->depth - 1) & (FRAMES - 1)];

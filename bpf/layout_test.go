@@ -33,6 +33,8 @@ var layouts = []struct {
 	{"conn_key", SpliffConnKey{}, 32},
 	{"go_key", SpliffGoKey{}, 32},
 	{"counts", SpliffCounts{}, 160},
+	{"shared", SpliffShared{}, 4096},
+	{"slot", SpliffSlot{}, 16},
 }
 
 func objects(t *testing.T) map[string]*ebpf.CollectionSpec {

@@ -20,8 +20,7 @@
 #define SPLIFF_RING_H
 
 /* Set by record before load. */
-const volatile __u64 ring_bytes = 1 << 16; /* a power of two, at most 512 MiB: what the verifier follows */
-const volatile __u64 ring_mask = (1 << 16) - 1;
+const volatile __u64 ring_bytes = 1 << 16; /* a power of two; the verifier follows offsets below 512 MiB */
 const volatile __u64 ring_secret = 0;
 
 /* Before what a sample is. */
@@ -32,14 +31,14 @@ struct slot {
 };
 
 /* The largest sample fits into it. */
-#define RING_SLACK 20480
+enum ring_sizes { RING_SLACK = 20480 };
 _Static_assert(sizeof(struct slot) + sizeof(struct ev_data) + PIECE <= RING_SLACK, "a sample fits into the slack");
 
+/* What lies before the ring's bytes: a page, so that writing to it disturbs no sample. */
 struct shared {
 	__u64 used; /* bytes taken and not yet read; user space subtracts */
 	__u64 next; /* position of the next sample */
 	__u8 pad[4080];
-	__u8 data[0];
 };
 
 /* One struct shared with ring_bytes and RING_SLACK of data. */
@@ -63,6 +62,30 @@ static __always_inline struct shared *the_ring(void)
 	return bpf_map_lookup_elem(&ring, &zero);
 }
 
+static __always_inline void wake(void)
+{
+	__u64 nothing = 0;
+	bpf_ringbuf_output(&bell, &nothing, sizeof(nothing), BPF_RB_FORCE_WAKEUP);
+}
+
+/* A wake-up costs ten times a sample, and in a virtual machine more, so the reader is
+ * woken only when the ring is filling up: once a millisecond while half of it is free,
+ * then ten times as often, or more in a ring that fills in less time at 4 GB/s; else
+ * its own timer drains it. */
+static __always_inline void wake_for_room(struct shared *r, __u64 now)
+{
+	__u64 used = *(volatile __u64 *)&r->used;
+	if (used < wake_bytes)
+		return;
+	__u64 pause = 1000000;
+	if (used >= 2 * wake_bytes)
+		pause = wake_bytes / 2 < 100000 ? wake_bytes / 2 : 100000;
+	if (now - last_wake < pause)
+		return;
+	last_wake = now;
+	wake();
+}
+
 /* Takes a place for a sample of size bytes, at most RING_SLACK; at: its position.
  * 0: there is no room. */
 static __always_inline void *take(__u32 size, __u64 *at)
@@ -71,6 +94,11 @@ static __always_inline void *take(__u32 size, __u64 *at)
 	if (!r)
 		return 0;
 	__u64 n = (sizeof(struct slot) + size + 7) & ~7ull;
+	/* Looked at first: what is added in vain is missing to others meanwhile. */
+	if (*(volatile __u64 *)&r->used + n > ring_bytes) {
+		wake_for_room(r, bpf_ktime_get_ns());
+		return 0;
+	}
 	if (__sync_fetch_and_add(&r->used, n) + n > ring_bytes) {
 		__sync_fetch_and_sub(&r->used, n);
 		return 0;
@@ -78,8 +106,8 @@ static __always_inline void *take(__u32 size, __u64 *at)
 	*at = __sync_fetch_and_add(&r->next, n);
 	__u64 off = *at;
 	asm volatile("" : "+r"(off)); /* keeps clang from moving the mask behind the addition */
-	off &= ring_mask;
-	return r->data + off + sizeof(struct slot);
+	off &= ring_bytes - 1;
+	return (void *)(r + 1) + off + sizeof(struct slot);
 }
 
 static __always_inline void hand_over(void *p, __u32 size, __u64 at, bool filled)
@@ -88,7 +116,8 @@ static __always_inline void hand_over(void *p, __u32 size, __u64 at, bool filled
 	s->size = size;
 	s->filled = filled;
 #if defined(__TARGET_ARCH_x86)
-	/* Stores are seen in their order (Intel SDM volume 3, section 9.2.2). */
+	/* Stores are seen in their order, also behind a copy by a string instruction
+	 * (Intel SDM volume 3, sections 9.2.2 and 9.2.4). */
 	asm volatile("" ::: "memory");
 	*(volatile __u64 *)&s->ready = ring_secret + at;
 #else
@@ -106,12 +135,6 @@ static __always_inline void give(void *p, __u32 size, __u64 at)
 static __always_inline void give_back(void *p, __u32 size, __u64 at)
 {
 	hand_over(p, size, at, false);
-}
-
-static __always_inline void wake(void)
-{
-	__u64 nothing = 0;
-	bpf_ringbuf_output(&bell, &nothing, sizeof(nothing), BPF_RB_FORCE_WAKEUP);
 }
 
 #endif

@@ -285,6 +285,26 @@ type SpliffProgram struct {
 	Exec  uint64
 }
 
+type SpliffRingSizes uint32
+
+const (
+	SpliffRingSizesRING_SLACK SpliffRingSizes = 20480
+)
+
+type SpliffShared struct {
+	_    structs.HostLayout
+	Used uint64
+	Next uint64
+	Pad  [4080]uint8
+}
+
+type SpliffSlot struct {
+	_      structs.HostLayout
+	Ready  uint64
+	Size   uint32
+	Filled uint32
+}
+
 type SpliffTaskState struct {
 	_       structs.HostLayout
 	Young   uint64
@@ -404,6 +424,9 @@ const (
 	SpliffVarKeepHow          = "keep_how"
 	SpliffVarKeepLocal        = "keep_local"
 	SpliffVarKeepLoss         = "keep_loss"
+	SpliffVarKeepRingSizes    = "keep_ring_sizes"
+	SpliffVarKeepShared       = "keep_shared"
+	SpliffVarKeepSlot         = "keep_slot"
 	SpliffVarKeepWhat         = "keep_what"
 	SpliffVarLastLoad         = "last_load"
 	SpliffVarLastWake         = "last_wake"
@@ -417,7 +440,6 @@ const (
 	SpliffVarNextConn         = "next_conn"
 	SpliffVarNoCalls          = "no_calls"
 	SpliffVarRingBytes        = "ring_bytes"
-	SpliffVarRingMask         = "ring_mask"
 	SpliffVarRingSecret       = "ring_secret"
 	SpliffVarSelfTgid         = "self_tgid"
 	SpliffVarSnaplen          = "snaplen"
@@ -536,6 +558,9 @@ type SpliffVariableSpecs struct {
 	KeepHow         *ebpf.VariableSpec `ebpf:"keep_how"`
 	KeepLocal       *ebpf.VariableSpec `ebpf:"keep_local"`
 	KeepLoss        *ebpf.VariableSpec `ebpf:"keep_loss"`
+	KeepRingSizes   *ebpf.VariableSpec `ebpf:"keep_ring_sizes"`
+	KeepShared      *ebpf.VariableSpec `ebpf:"keep_shared"`
+	KeepSlot        *ebpf.VariableSpec `ebpf:"keep_slot"`
 	KeepWhat        *ebpf.VariableSpec `ebpf:"keep_what"`
 	LastLoad        *ebpf.VariableSpec `ebpf:"last_load"`
 	LastWake        *ebpf.VariableSpec `ebpf:"last_wake"`
@@ -549,7 +574,6 @@ type SpliffVariableSpecs struct {
 	NextConn        *ebpf.VariableSpec `ebpf:"next_conn"`
 	NoCalls         *ebpf.VariableSpec `ebpf:"no_calls"`
 	RingBytes       *ebpf.VariableSpec `ebpf:"ring_bytes"`
-	RingMask        *ebpf.VariableSpec `ebpf:"ring_mask"`
 	RingSecret      *ebpf.VariableSpec `ebpf:"ring_secret"`
 	SelfTgid        *ebpf.VariableSpec `ebpf:"self_tgid"`
 	Snaplen         *ebpf.VariableSpec `ebpf:"snaplen"`
@@ -640,6 +664,9 @@ type SpliffVariables struct {
 	KeepHow         *ebpf.Variable `ebpf:"keep_how"`
 	KeepLocal       *ebpf.Variable `ebpf:"keep_local"`
 	KeepLoss        *ebpf.Variable `ebpf:"keep_loss"`
+	KeepRingSizes   *ebpf.Variable `ebpf:"keep_ring_sizes"`
+	KeepShared      *ebpf.Variable `ebpf:"keep_shared"`
+	KeepSlot        *ebpf.Variable `ebpf:"keep_slot"`
 	KeepWhat        *ebpf.Variable `ebpf:"keep_what"`
 	LastLoad        *ebpf.Variable `ebpf:"last_load"`
 	LastWake        *ebpf.Variable `ebpf:"last_wake"`
@@ -653,7 +680,6 @@ type SpliffVariables struct {
 	NextConn        *ebpf.Variable `ebpf:"next_conn"`
 	NoCalls         *ebpf.Variable `ebpf:"no_calls"`
 	RingBytes       *ebpf.Variable `ebpf:"ring_bytes"`
-	RingMask        *ebpf.Variable `ebpf:"ring_mask"`
 	RingSecret      *ebpf.Variable `ebpf:"ring_secret"`
 	SelfTgid        *ebpf.Variable `ebpf:"self_tgid"`
 	Snaplen         *ebpf.Variable `ebpf:"snaplen"`

@@ -3,8 +3,8 @@
 /*
  * stack.h - keeps each thread's probes on its own stack.
  *
- * Since Linux 6.13 (on arm64 6.17) a program of this type that needs more than 64 bytes
- * of stack has one of its own for each CPU (kernel/bpf/verifier.c, bpf_enable_priv_stack).
+ * Since Linux 6.13 (on arm64 6.17) a program of this type that needs 64 bytes
+ * of stack or more has one of its own for each CPU (kernel/bpf/verifier.c, bpf_enable_priv_stack).
  * That suits programs that are not preempted. One on a uprobe can be
  * (kernel/trace/bpf_trace.c, uprobe_prog_run: it stays on its CPU, no more), and where
  * the kernel preempts, another thread's probe would run on the same memory: the one
@@ -30,10 +30,14 @@ struct nowhere nowhere SEC(".maps");
 struct nowhere nowhere_in_session SEC(".maps");
 
 #define OWN_STACK(ctx)                                                                   \
-	if (never)                                                                       \
-	bpf_tail_call(ctx, &nowhere, 0)
+	do {                                                                             \
+		if (never)                                                               \
+			bpf_tail_call(ctx, &nowhere, 0);                                 \
+	} while (0)
 #define OWN_STACK_IN_SESSION(ctx)                                                        \
-	if (never)                                                                       \
-	bpf_tail_call(ctx, &nowhere_in_session, 0)
+	do {                                                                             \
+		if (never)                                                               \
+			bpf_tail_call(ctx, &nowhere_in_session, 0);                      \
+	} while (0)
 
 #endif

@@ -71,7 +71,10 @@ static __always_inline void emit_hello(enum ev_kind kind, struct conn *c, __u64 
 	e->hdr.len = n;
 	e->off = off;
 	e->pad = 0;
-	if (bpf_probe_read_user(e + 1, n, (void *)from))
+	__u32 m = n - 1;
+	asm volatile("" : "+r"(m)); /* keeps clang from dropping the mask the verifier wants */
+	m &= HELLO_MAX - 1;
+	if (bpf_probe_read_user(e + 1, m + 1, (void *)from))
 		give_back(e, sizeof(*e) + n, at);
 	else
 		give(e, sizeof(*e) + n, at);

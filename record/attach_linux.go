@@ -169,7 +169,7 @@ func (k *kernel) configure(spec *ebpf.CollectionSpec, o Options, ringBytes int) 
 		"n_uids": uint32(len(o.UIDs)), "uids": uids, "n_cgroups": uint32(len(o.Cgroups)), "keep_local": bit(o.Local),
 		"watch_all":  bit(watchAll(o)),
 		"wake_bytes": uint64(ringBytes / 4), "snaplen": uint32(o.Snaplen),
-		"ring_bytes": uint64(ringBytes), "ring_mask": uint64(ringBytes - 1), "ring_secret": k.secret,
+		"ring_bytes": uint64(ringBytes), "ring_secret": k.secret,
 	} {
 		if err := spec.Variables[name].Set(v); err != nil {
 			return fmt.Errorf("set BPF constant %s: %w", name, err)
@@ -202,8 +202,8 @@ func kernelError(what string, err error) error {
 	switch {
 	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES) && os.Geteuid() != 0:
 		return fmt.Errorf("%s: %w: %v", what, ErrPermission, err)
-	case errors.Is(err, ebpf.ErrNotSupported), errors.Is(err, unix.EINVAL), errors.Is(err, btf.ErrNotFound):
-		return fmt.Errorf("%s: %w: requires Linux >= 5.17 with BTF: %v", what, ErrNotSupported, err)
+	case errors.Is(err, ebpf.ErrNotSupported), errors.Is(err, unix.EINVAL), errors.Is(err, unix.E2BIG), errors.Is(err, btf.ErrNotFound):
+		return fmt.Errorf("%s: %w: requires Linux >= 6.0 with BTF: %v", what, ErrNotSupported, err)
 	}
 	return fmt.Errorf("%s: %w", what, err)
 }

@@ -267,7 +267,7 @@ func (h host) trial(sofar State) Check {
 		return c
 	}
 	begin := time.Now()
-	k, err := loadKernel(Options{PIDs: []uint32{uint32(os.Getpid())}}, minRing)
+	k, err := loadKernel(Options{PIDs: []uint32{uint32(os.Getpid())}}, defaultRing)
 	if err == nil {
 		err = k.tryProbes()
 		n := len(k.coll.Programs)

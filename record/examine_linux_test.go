@@ -60,7 +60,7 @@ func TestHostChecks(t *testing.T) {
 			"uprobe-session limitation: two probes | Linux 6.13 or newer",
 		}, StateOK},
 		{"too old a kernel", nil, func(h *host) { h.types, h.release = kernelOf("5.8"), "5.8.0" }, []string{
-			"Linux 5.8.0 x86_64 unsupported: no task storage (Linux 5.11), no attach cookies (Linux 5.15), no bpf_loop (Linux 5.17) | Linux 5.17 or newer",
+			"Linux 5.8.0 x86_64 unsupported: no task storage (Linux 5.11), no attach cookies (Linux 5.15), no bpf_loop (Linux 5.17), no array values beyond 4 MiB (Linux 6.0) | Linux 6.0 or newer",
 			"sock-length limitation: | ", "uprobe-multi limitation: | ", "uprobe-session limitation: | ",
 		}, StateUnsupported},
 		{"no BTF", nil, func(h *host) { h.types = nil }, []string{"Linux 6.18.1 x86_64 unsupported: CONFIG_DEBUG_INFO_BTF | /sys/kernel/btf/vmlinux"}, StateUnsupported},

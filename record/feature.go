@@ -99,5 +99,7 @@ func kernelNeeds() []kernelNeed {
 		{"task storage", "5.11", value("BPF_MAP_TYPE_TASK_STORAGE")},
 		{"attach cookies", "5.15", value("BPF_FUNC_get_attach_cookie")},
 		{"bpf_loop", "5.17", value("BPF_FUNC_loop")},
+		// The ring is one; nothing says so, but this came with the same release.
+		{"array values beyond 4 MiB", "6.0", value("BPF_FUNC_tcp_raw_gen_syncookie_ipv4")},
 	}
 }

@@ -25,7 +25,7 @@ func kernelOf(release string) oldKernel {
 		{"5.8", []string{"BPF_MAP_TYPE_RINGBUF"}},
 		{"5.11", []string{"BPF_MAP_TYPE_TASK_STORAGE"}},
 		{"5.15", []string{"BPF_FUNC_get_attach_cookie"}},
-		{"6.1", []string{"BPF_FUNC_loop"}},
+		{"6.1", []string{"BPF_FUNC_loop", "BPF_FUNC_tcp_raw_gen_syncookie_ipv4"}},
 		{"6.3", []string{"tp:sock_send_length", "tp:sock_recv_length"}},
 		{"6.6", []string{"BPF_TRACE_UPROBE_MULTI"}},
 		{"6.13", []string{"BPF_TRACE_UPROBE_SESSION", "bpf_session_is_return"}},
@@ -69,8 +69,8 @@ func texts(fs []Feature) (s []string) {
 
 func TestKernelNeeds(t *testing.T) {
 	for release, want := range map[string]string{
-		"5.8":  "task storage, attach cookies, bpf_loop",
-		"5.15": "bpf_loop",
+		"5.8":  "task storage, attach cookies, bpf_loop, array values beyond 4 MiB",
+		"5.15": "bpf_loop, array values beyond 4 MiB",
 		"6.1":  "",
 	} {
 		var lacks []string

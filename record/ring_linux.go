@@ -8,6 +8,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/NoFear0411/spliff/bpf"
 )
 
 // ring reads what the programs of bpf/ring.h write: it hands out samples where they
@@ -36,15 +38,14 @@ type bell struct{ consumer, producer *uint64 }
 // quiet makes room for the next time it is rung.
 func (b bell) quiet() { atomic.StoreUint64(b.consumer, atomic.LoadUint64(b.producer)) }
 
-// struct shared and struct slot of bpf/ring.h.
 const (
-	ringHead  = 4096
-	ringSlack = 20480
-	slotSize  = 16
+	ringHead  = int(unsafe.Sizeof(bpf.SpliffShared{}))
+	ringSlack = int(bpf.SpliffRingSizesRING_SLACK)
+	slotSize  = uint64(unsafe.Sizeof(bpf.SpliffSlot{}))
 )
 
-// publishEvery is how often the consumer position is handed back in the middle of a
-// drain, so that the kernel side gets room while we are still reading.
+// publishEvery is how much is read in a drain before its room is given back, so that the
+// kernel side gets some while we are still reading.
 const publishEvery = 256 << 10
 
 // ringValue is the size of the one value of the map of a ring of size bytes.
@@ -62,7 +63,8 @@ func newRing(ringFD, bellFD, size int, secret uint64) (_ *ring, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("map ring: %w", err)
 	}
-	r.used, r.next, r.data = (*uint64)(unsafe.Pointer(&all[0])), (*uint64)(unsafe.Pointer(&all[8])), all[ringHead:]
+	head := (*bpf.SpliffShared)(unsafe.Pointer(&all[0]))
+	r.used, r.next, r.data = &head.Used, &head.Next, all[ringHead:]
 	page := os.Getpagesize()
 	c, err := r.mmap(bellFD, 0, page, unix.PROT_READ|unix.PROT_WRITE)
 	if err != nil {
@@ -73,7 +75,10 @@ func newRing(ringFD, bellFD, size int, secret uint64) (_ *ring, err error) {
 		return nil, fmt.Errorf("map bell: %w", err)
 	}
 	r.bell = bell{(*uint64)(unsafe.Pointer(&c[0])), (*uint64)(unsafe.Pointer(&p[0]))}
-	return r, r.watch(bellFD)
+	if err = r.watch(bellFD); err != nil {
+		return nil, err
+	}
+	return r, nil
 }
 
 func (r *ring) mmap(fd int, offset int64, length, prot int) ([]byte, error) {
@@ -138,13 +143,13 @@ func (r *ring) drain(f func(sample []byte) error, rest func()) error {
 	defer release()
 	for r.at < end {
 		off := r.at & r.mask
-		if atomic.LoadUint64((*uint64)(unsafe.Pointer(&r.data[off]))) != r.secret+r.at {
+		slot := (*bpf.SpliffSlot)(unsafe.Pointer(&r.data[off]))
+		if atomic.LoadUint64(&slot.Ready) != r.secret+r.at {
 			break // a program has its place and has not filled it yet
 		}
-		n := uint64(*(*uint32)(unsafe.Pointer(&r.data[off+8])))
-		filled := *(*uint32)(unsafe.Pointer(&r.data[off+12])) != 0
+		n := uint64(slot.Size)
 		r.at += (slotSize + n + 7) &^ 7
-		if filled {
+		if slot.Filled != 0 {
 			from := off + slotSize
 			if err := f(r.data[from : from+n]); err != nil {
 				return err
@@ -163,8 +168,10 @@ func (r *ring) Close() {
 	for _, m := range r.maps {
 		unix.Munmap(m)
 	}
+	r.maps = nil
 	if r.epoll >= 0 {
 		unix.Close(r.epoll)
+		r.epoll = -1
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()

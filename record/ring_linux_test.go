@@ -4,19 +4,14 @@ import (
 	"errors"
 	"testing"
 	"unsafe"
+
+	"github.com/NoFear0411/spliff/bpf"
 )
 
 // memoryRing is a ring in ordinary memory, laid out as bpf/ring.h does.
 type memoryRing struct {
 	r          ring
 	used, next uint64
-}
-
-// slot is struct slot of bpf/ring.h.
-type slot struct {
-	ready  uint64
-	size   uint32
-	filled uint32
 }
 
 func newMemoryRing(size int) *memoryRing {
@@ -29,14 +24,14 @@ func newMemoryRing(size int) *memoryRing {
 
 // take takes a place as the kernel side does, nil if there is no room, and writes the
 // sample to it. It can be read once ready is set to stamp.
-func (m *memoryRing) take(payload []byte) (s *slot, stamp uint64) {
+func (m *memoryRing) take(payload []byte) (s *bpf.SpliffSlot, stamp uint64) {
 	n := (uint64(len(payload)) + slotSize + 7) &^ 7
 	if m.used+n > m.r.size() {
 		return nil, 0
 	}
 	off := m.next & m.r.mask
-	s, stamp = (*slot)(unsafe.Pointer(&m.r.data[off])), m.r.secret+m.next
-	s.size, s.filled = uint32(len(payload)), 1
+	s, stamp = (*bpf.SpliffSlot)(unsafe.Pointer(&m.r.data[off])), m.r.secret+m.next
+	s.Size, s.Filled = uint32(len(payload)), 1
 	copy(m.r.data[off+slotSize:], payload)
 	m.used, m.next = m.used+n, m.next+n
 	return s, stamp
@@ -46,7 +41,7 @@ func (m *memoryRing) take(payload []byte) (s *slot, stamp uint64) {
 func (m *memoryRing) put(payload []byte) bool {
 	s, stamp := m.take(payload)
 	if s != nil {
-		s.ready = stamp
+		s.Ready = stamp
 	}
 	return s != nil
 }
@@ -98,14 +93,14 @@ func TestRingBusyAndGivenBack(t *testing.T) {
 	m := newMemoryRing(256)
 	m.put([]byte("one"))
 	void, stamp := m.take([]byte("given back"))
-	void.filled, void.ready = 0, stamp
+	void.Filled, void.Ready = 0, stamp
 	m.put([]byte("two"))
 	busy, stamp := m.take([]byte("not ready"))
 	m.put([]byte("after"))
 	if got := m.drain(t); len(got) != 2 || got[0] != "one" || got[1] != "two" {
 		t.Fatalf("got %q", got)
 	}
-	busy.ready = stamp // the program that held it up goes on: order is kept
+	busy.Ready = stamp // the program that held it up goes on: order is kept
 	if got := m.drain(t); len(got) != 2 || got[0] != "not ready" || got[1] != "after" {
 		t.Fatalf("got %q", got)
 	}
@@ -167,7 +162,7 @@ func TestRest(t *testing.T) {
 	for _, tt := range tests {
 		m := newMemoryRing(256)
 		if tt.fill > 0 {
-			m.put(make([]byte, tt.fill-slotSize))
+			m.put(make([]byte, tt.fill-int(slotSize)))
 		}
 		s, sink := &Session{ring: &m.r}, &patientSink{busy: tt.busy}
 		if s.rest(sink, tt.last); sink.asked != tt.want {

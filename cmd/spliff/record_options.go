@@ -38,8 +38,8 @@ func (l *featureList) String() string {
 // Type names the value in help texts.
 func (l *featureList) Type() string { return "FEATURE" }
 
-// In the smallest ring the largest event of the kernel side fits several times; the
-// kernel follows no larger one than the largest.
+// In the smallest ring the largest event of the kernel side fits several times. Beyond
+// the largest the kernel's verifier does not follow an offset.
 const (
 	minRing = 64 << 10
 	maxRing = 512 << 20

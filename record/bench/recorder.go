@@ -94,7 +94,7 @@ func (r *recorder) text() string {
 }
 
 // watch keeps the largest resident set, without the ring: its pages are the
-// kernel's, mapped twice, and its size is an option.
+// kernel's, and its size is an option.
 func (r *recorder) watch() {
 	peak := 0.0
 	tick := time.NewTicker(time.Second) // the kernel walks all of its memory for it, the ring included
