@@ -110,9 +110,10 @@ static __always_inline bool emit_program(const char *exe, bool selected, __u64 n
 	return true;
 }
 
-/* Says who the process is before its first call is told. False: no room; it will be
- * tried again, so it is not a loss. */
-static __always_inline bool emit_proc(__u64 now)
+/* Says who the process is before its first call is told. 0: no room; it will be tried
+ * again, so it is not a loss. Not static, as others that are seldom called from many
+ * places: such a function is verified once. */
+__noinline int emit_proc(__u64 now)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	__u32 tgid = task->tgid;
@@ -126,18 +127,16 @@ static __always_inline bool emit_proc(__u64 now)
 	return true;
 }
 
-/* Says what is known of a connection, if that has changed. Without room the
- * connection stays dirty and its next call says it. */
-static __always_inline void emit_conn(struct conn_key *k, struct conn *c, __u64 now)
+__noinline int tell_conn(struct conn_key *k, struct conn *c, __u64 now)
 {
-	if (!c->dirty || !emit_proc(now))
-		return;
+	if (!k || !c)
+		return 0;
 	c->dirty = 0; /* first: what another thread changes from here on is said again */
 	__u64 at;
 	struct ev_conn *e = take(sizeof(*e), &at);
 	if (!e) {
 		c->dirty = 1;
-		return;
+		return 0;
 	}
 	fill_hdr(&e->hdr, EV_CONN, c->id, now);
 	e->key = *k;
@@ -151,6 +150,15 @@ static __always_inline void emit_conn(struct conn_key *k, struct conn *c, __u64 
 	__builtin_memcpy(e->alpn, c->alpn, ALPN_LEN);
 	give(e, sizeof(*e), at);
 	c->announced = 1;
+	return 0;
+}
+
+/* Says what is known of a connection, if that has changed. Without room the
+ * connection stays dirty and its next call says it. */
+static __always_inline void emit_conn(struct conn_key *k, struct conn *c, __u64 now)
+{
+	if (c->dirty && emit_proc(now))
+		tell_conn(k, c, now);
 }
 
 /* Says whether a connection is one of those to be recorded: see choose_local. */
@@ -159,10 +167,12 @@ static __always_inline bool recorded(struct conn *c)
 	return !c->local || keep_local;
 }
 
-/* Says that a session object is gone. False: no room; the connection is marked as
- * ended and stays in the table, where user space finds it. */
-static __always_inline bool emit_end(struct conn_key *k, struct conn *c, __u8 reason, __u64 now)
+/* Says that a session object is gone. 0: no room; the connection is marked as ended and
+ * stays in the table, where user space finds it. */
+__noinline int emit_end(struct conn_key *k, struct conn *c, __u8 reason, __u64 now)
 {
+	if (!k || !c)
+		return 0;
 	bool moved = c->off[0] || c->off[1];
 	bool failed = c->hs_start && !c->hs_done && !moved;
 	if (!recorded(c))
@@ -224,7 +234,7 @@ static __always_inline void count_sent(__u64 events, __u64 bytes)
 
 static __always_inline void send(struct copying *y, __u32 n)
 {
-	__u64 at, now = y->ev.hdr.time;
+	__u64 at;
 	struct ev_data *ev = take(sizeof(*ev) + n, &at);
 	if (!ev) {
 		piece_lost(y, LOSS_RING, n);
@@ -244,7 +254,7 @@ static __always_inline void send(struct copying *y, __u32 n)
 	give(ev, sizeof(*ev) + n, at);
 	struct shared *r = the_ring();
 	if (r)
-		wake_for_room(r, now);
+		wake_for_room(r);
 }
 
 static __always_inline long send_piece(struct copying *y)

@@ -72,18 +72,23 @@ static __always_inline void wake(void)
  * woken only when the ring is filling up: once a millisecond while half of it is free,
  * then ten times as often, or more in a ring that fills in less time at 4 GB/s; else
  * its own timer drains it. */
-static __always_inline void wake_for_room(struct shared *r, __u64 now)
+__noinline int wake_slowly(__u64 used)
 {
-	__u64 used = *(volatile __u64 *)&r->used;
-	if (used < wake_bytes)
-		return;
-	__u64 pause = 1000000;
+	__u64 pause = 1000000, now = bpf_ktime_get_ns();
 	if (used >= 2 * wake_bytes)
 		pause = wake_bytes / 2 < 100000 ? wake_bytes / 2 : 100000;
 	if (now - last_wake < pause)
-		return;
+		return 0;
 	last_wake = now;
 	wake();
+	return 0;
+}
+
+static __always_inline void wake_for_room(struct shared *r)
+{
+	__u64 used = *(volatile __u64 *)&r->used;
+	if (used >= wake_bytes)
+		wake_slowly(used); /* not static: verified once, not wherever it is called */
 }
 
 /* Takes a place for a sample of size bytes, at most RING_SLACK; at: its position.
@@ -96,7 +101,7 @@ static __always_inline void *take(__u32 size, __u64 *at)
 	__u64 n = (sizeof(struct slot) + size + 7) & ~7ull;
 	/* Looked at first: what is added in vain is missing to others meanwhile. */
 	if (*(volatile __u64 *)&r->used + n > ring_bytes) {
-		wake_for_room(r, bpf_ktime_get_ns());
+		wake_for_room(r);
 		return 0;
 	}
 	if (__sync_fetch_and_add(&r->used, n) + n > ring_bytes) {
