@@ -61,6 +61,15 @@ static __always_inline void emit_bare(enum ev_kind kind, __u64 now)
 	give(h, sizeof(*h), at);
 }
 
+/* Which program of which process this is; returns the process's number. */
+static __always_inline __u32 this_program(struct program *p)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	p->start = task->group_leader->start_boottime;
+	p->exec = task->self_exec_id;
+	return task->tgid;
+}
+
 /* Fills in all of f but hdr, uid and selected, for a process by any of its threads. */
 static __always_inline void fill_process(struct ev_fork *f, struct task_struct *task)
 {
@@ -115,9 +124,8 @@ static __always_inline bool emit_program(const char *exe, bool selected, __u64 n
  * places: such a function is verified once. */
 __noinline int emit_proc(__u64 now)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-	__u32 tgid = task->tgid;
-	struct program is = {.start = task->group_leader->start_boottime, .exec = task->self_exec_id};
+	struct program is;
+	__u32 tgid = this_program(&is);
 	struct program *known = bpf_map_lookup_elem(&procs, &tgid);
 	if (known && known->start == is.start && known->exec == is.exec)
 		return true;

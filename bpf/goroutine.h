@@ -62,11 +62,11 @@ volatile __u32 go_probed = 0;
 
 static __always_inline void go_key_of(struct go_key *k, __u64 g)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct program is;
+	k->tgid = this_program(&is);
 	k->g = g;
-	k->start = task->group_leader->start_boottime;
-	k->exec = task->self_exec_id;
-	k->tgid = task->tgid;
+	k->start = is.start;
+	k->exec = is.exec;
 	k->pad = 0;
 }
 

@@ -56,11 +56,11 @@ static __noinline struct conn *conn_new(struct conn_key *k, __u64 cookie, bool m
 
 static __always_inline void key_of(struct conn_key *k, __u64 ssl)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct program is;
+	k->tgid = this_program(&is);
 	k->ssl = ssl;
-	k->start = task->group_leader->start_boottime;
-	k->exec = task->self_exec_id;
-	k->tgid = task->tgid;
+	k->start = is.start;
+	k->exec = is.exec;
 	k->pad = 0;
 }
 

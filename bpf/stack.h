@@ -29,15 +29,12 @@ struct nowhere {
 struct nowhere nowhere SEC(".maps");
 struct nowhere nowhere_in_session SEC(".maps");
 
-#define OWN_STACK(ctx)                                                                   \
+#define NO_TAIL_CALL(ctx, map)                                                           \
 	do {                                                                             \
 		if (never)                                                               \
-			bpf_tail_call(ctx, &nowhere, 0);                                 \
+			bpf_tail_call(ctx, map, 0);                                      \
 	} while (0)
-#define OWN_STACK_IN_SESSION(ctx)                                                        \
-	do {                                                                             \
-		if (never)                                                               \
-			bpf_tail_call(ctx, &nowhere_in_session, 0);                      \
-	} while (0)
+#define OWN_STACK(ctx) NO_TAIL_CALL(ctx, &nowhere)
+#define OWN_STACK_IN_SESSION(ctx) NO_TAIL_CALL(ctx, &nowhere_in_session)
 
 #endif

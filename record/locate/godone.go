@@ -61,29 +61,6 @@ func (f *GoFunc) finish(insts []inst, name func(va uint64) string, push func(va 
 	f.leaveOut(rets)
 }
 
-// exits sets Exit, if the code proves it.
-func (f *GoFunc) exits(g goGraph, frame int, name func(va uint64) string, push func(va uint64) uint64) bool {
-	x, ok := g.exit()
-	if !ok {
-		return false
-	}
-	va := f.Entry + uint64(x.deferred)
-	if !slices.Contains(goDeferred, name(va)) {
-		return false
-	}
-	const most = 1<<16 - 1 // what a probe can be told
-	if frame+8 > most || x.result+8 > most {
-		return false
-	}
-	if f.Exit = push(va); f.Exit == 0 {
-		return false
-	}
-	// The call has put its return address onto the stack.
-	f.Frame, f.Result = uint32(frame+8), uint32(x.result+8)
-	f.leaveOut(x.rets)
-	return true
-}
-
 // leaveOut takes returns, by their offsets, off Rets.
 func (f *GoFunc) leaveOut(rets []int) {
 	f.Rets = slices.DeleteFunc(f.Rets, func(va uint64) bool { return slices.Contains(rets, int(va-f.Entry)) })

@@ -12,6 +12,29 @@ import (
 // the compiler and of another: it unlocks c.in.
 var goDeferred = []string{goTLS + "(*Conn).Read.deferwrap1", goTLS + "(*Conn).Read.func1"}
 
+// exits sets Exit, if the code proves it.
+func (f *GoFunc) exits(g goGraph, frame int, name func(va uint64) string, push func(va uint64) uint64) bool {
+	x, ok := g.exit()
+	if !ok {
+		return false
+	}
+	va := f.Entry + uint64(x.deferred)
+	if !slices.Contains(goDeferred, name(va)) {
+		return false
+	}
+	const most = 1<<16 - 1 // what a probe can be told
+	if frame+8 > most || x.result+8 > most {
+		return false
+	}
+	if f.Exit = push(va); f.Exit == 0 {
+		return false
+	}
+	// The call has put its return address onto the stack.
+	f.Frame, f.Result = uint32(frame+8), uint32(x.result+8)
+	f.leaveOut(x.rets)
+	return true
+}
+
 // exit is how (*Conn).Read ends a call that has the connection's lock: results into
 // their slots, the deferred function, results into their registers, return.
 type exit struct {

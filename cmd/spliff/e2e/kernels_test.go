@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -42,10 +43,8 @@ func TestOlderKernels(t *testing.T) {
 	}
 	for i, n := range []int{700, 100_000} {
 		up := content(n, byte(i))
-		down := make([]byte, n)
-		for j, b := range up {
-			down[n-1-j] = b
-		}
+		down := slices.Clone(up)
+		slices.Reverse(down)
 		wants = append(wants, want{"POST", fmt.Sprintf("/1/up%d", n), sum(up), sum(down)})
 		if err := os.WriteFile(filepath.Join(root, "up", fmt.Sprintf("up%d", n)), up, 0o644); err != nil {
 			t.Fatal(err)
