@@ -37,16 +37,15 @@ func newEncoders(o WriterOptions) (e encoders, err error) {
 // packer makes zstd frames of chunks. It belongs to one goroutine.
 type packer struct {
 	encoders
-	spare  []byte // changes places with a chunk's buffer when it is compressed
-	sample []byte
-	hash   xxhash.Digest
+	spare []byte // changes places with a chunk's buffer when it is compressed
+	hash  xxhash.Digest
 }
 
 // pack replaces the events of c by their zstd frame, and makes all of its header
 // that does not depend on its place in the file.
 func (p *packer) pack(c *chunk) {
 	c.head.rawLen = uint32(len(c.raw))
-	if p.incompressible(c.raw) {
+	if squeezed(c.raw) {
 		p.store(c)
 		c.describe()
 		return
@@ -68,33 +67,6 @@ func (p *packer) pack(c *chunk) {
 func (c *chunk) describe() {
 	// The Writer made these events: they can be read.
 	_ = c.about.describe(&c.head, c.raw)
-}
-
-// What is looked at of a chunk before it is compressed: so many bytes at so many
-// places, a sixteenth of a usual chunk. Smaller chunks are always compressed.
-const (
-	samplePiece  = 4 << 10
-	samplePieces = 16
-	sampleFrom   = 4 * samplePieces * samplePiece
-)
-
-// incompressible reports whether a compressor would take less than a fortieth off:
-// downloads of what is compressed already, mostly. It would look at every byte, and
-// copy it, for nothing.
-func (p *packer) incompressible(raw []byte) bool {
-	if len(raw) < sampleFrom {
-		return false
-	}
-	less := 0
-	for i := range samplePieces {
-		// One by one: the compressor takes longer steps the longer it has found nothing.
-		p.sample = p.narrow.EncodeAll(raw[i*(len(raw)/samplePieces):][:samplePiece], p.sample[:0])
-		less += samplePiece - len(p.sample)
-		if less >= samplePieces*samplePiece/40 {
-			return false
-		}
-	}
-	return true
 }
 
 // maxBlock is the most bytes of a block in a zstd frame (RFC 8878 §3.1.1.2.4).

@@ -36,8 +36,11 @@ type File interface {
 	Sync() error
 	// Uncache tells the system that what was written need not be kept in memory, but for
 	// the last bytes of it: to let go of what is stored and to begin to store the rest,
-	// which is let go of another time. It does not wait for that unless last is 0. It
-	// is advice, so that nothing is heard of its success; errors are [File.Sync]'s.
-	Uncache(last int64)
+	// which is let go of another time. If next is not 0, so many bytes are about to be
+	// written, and room on the disk may be found for all of them at once. It does not
+	// wait for that unless last is 0. It is advice, so that nothing is heard of its
+	// success; errors are those of [File.Sync] and of the writes.
+	Uncache(last, next int64)
+	// Close gives back what room was found and not written to.
 	Close() error
 }

@@ -237,7 +237,7 @@ func (f *modelFile) Sync() error {
 }
 
 // Uncache implements [File]: nothing that matters here.
-func (f *modelFile) Uncache(int64) {}
+func (f *modelFile) Uncache(_, _ int64) {}
 
 func (f *modelFile) Close() error {
 	f.m.mu.Lock()

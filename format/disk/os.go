@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"sync"
 	"sync/atomic"
 )
 
@@ -80,6 +81,9 @@ func (osFS) SyncDir(dir string) error {
 type osFile struct {
 	*os.File
 	uncaching atomic.Bool
+	room      sync.Mutex // while room beyond the end is asked for or given back
+	reserved  bool       // some may be there
+	closed    bool
 }
 
 // Sync implements [File].
@@ -87,7 +91,7 @@ func (f *osFile) Sync() error { return syncData(f.File) }
 
 // Uncache implements [File]. A slow disk makes the call wait for room in its queue, so
 // that it has a goroutine of its own, and what comes meanwhile is left to the next.
-func (f *osFile) Uncache(last int64) {
+func (f *osFile) Uncache(last, next int64) {
 	fi, err := f.Stat()
 	if err != nil {
 		return
@@ -98,9 +102,35 @@ func (f *osFile) Uncache(last int64) {
 	} else if f.uncaching.CompareAndSwap(false, true) {
 		go func() {
 			uncache(f.File, to)
+			if next > 0 {
+				f.reserve(fi.Size(), next)
+			}
 			f.uncaching.Store(false)
 		}()
 	}
+}
+
+func (f *osFile) reserve(from, n int64) {
+	f.room.Lock()
+	defer f.room.Unlock()
+	if !f.closed && reserve(f.File, from, n) {
+		f.reserved = true
+	}
+}
+
+// Close implements [File].
+func (f *osFile) Close() error {
+	f.room.Lock()
+	defer f.room.Unlock()
+	f.closed = true
+	if f.reserved {
+		// To the size it has. What was written is there whether it succeeds or not; if not,
+		// the disk has less room until the file is deleted.
+		if fi, err := f.Stat(); err == nil {
+			_ = f.Truncate(fi.Size())
+		}
+	}
+	return f.File.Close()
 }
 
 // WritePieces implements [File].

@@ -55,6 +55,26 @@ func uncache(f *os.File, to int64) {
 	_ = raw.Control(func(fd uintptr) { _ = unix.Fadvise(int(fd), from, to-from, unix.FADV_DONTNEED) })
 }
 
+// reserve finds room for n bytes from an offset on that are to be written, without making
+// the file longer, and reports whether there may be some now. Only on ext4: by itself it
+// sets each page's block aside, notes it and looks for a place for it later. XFS takes
+// larger pieces, and Btrfs would not compress what is written there.
+func reserve(f *os.File, from, n int64) (made bool) {
+	raw, err := f.SyscallConn()
+	if err != nil {
+		return false
+	}
+	_ = raw.Control(func(fd uintptr) {
+		var on unix.Statfs_t
+		if unix.Fstatfs(int(fd), &on) == nil && on.Type == unix.EXT4_SUPER_MAGIC {
+			// A disk that is nearly full may give a part of it and an error.
+			_ = unix.Fallocate(int(fd), unix.FALLOC_FL_KEEP_SIZE, from, n)
+			made = true
+		}
+	})
+	return made
+}
+
 // ignoreUnsupported drops the error of a file system on which folders cannot be
 // synced, such as some network ones: there is no more to be done there.
 func ignoreUnsupported(err error) error {

@@ -119,7 +119,7 @@ func TestUncached(t *testing.T) {
 			if n <= recent+3*uncacheStep {
 				break
 			}
-			s.cur.f.Uncache(recent)
+			s.cur.f.Uncache(recent, 0)
 		}
 	}
 	several := write("b.spl", 8<<20, Options{Sync: SyncChunk, RotateBytes: 1 << 30})
@@ -138,6 +138,62 @@ func TestUncached(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// TestReserved: a file that grows fast has room ahead of it, which makes it no longer and
+// is gone when it is closed; one that grows slowly has none.
+func TestReserved(t *testing.T) {
+	dir := t.TempDir()
+	var on unix.Statfs_t
+	if err := unix.Statfs(dir, &on); err != nil || on.Type != unix.EXT4_SUPER_MAGIC {
+		t.Skipf("SKIP: %s is not on ext4: %v", dir, err)
+	}
+	for name, c := range map[string]struct {
+		each time.Duration // between two units
+		room bool
+	}{"fast": {time.Millisecond, true}, "slow": {time.Second / 4, false}} {
+		now := time.Now()
+		path := filepath.Join(dir, name)
+		s, err := Create(path, Options{Now: func() time.Time { return now }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		unit := bytes.Repeat([]byte{7}, 1<<20)
+		size, room := int64(0), int64(0)
+		// The room is asked for by a goroutine, and what one is late for another asks for.
+		for range 32 {
+			now = now.Add(c.each)
+			if _, err := s.Write(unit); err != nil {
+				t.Fatal(err)
+			}
+			size += int64(len(unit))
+			time.Sleep(5 * time.Millisecond)
+			long, on := occupied(t, path)
+			if long != size {
+				t.Errorf("%s: %d bytes long, %d were written", name, long, size)
+			}
+			room = max(room, on-size)
+		}
+		if got := room >= uncacheStep; got != c.room {
+			t.Errorf("%s: room for %d bytes more", name, room)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if long, on := occupied(t, path); long != size || on > size+1<<20 {
+			t.Errorf("%s: %d bytes written, then %d long and %d on the disk", name, size, long, on)
+		}
+	}
+}
+
+// occupied returns how long a file is, and how many bytes of the disk it has.
+func occupied(t *testing.T, name string) (long, on int64) {
+	t.Helper()
+	var st unix.Stat_t
+	if err := unix.Stat(name, &st); err != nil {
+		t.Fatal(err)
+	}
+	return st.Size, st.Blocks * 512
 }
 
 // resident returns how many bytes of a file are in memory.

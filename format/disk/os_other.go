@@ -14,6 +14,8 @@ func syncData(f *os.File) error { return f.Sync() }
 
 func uncache(*os.File, int64) {}
 
+func reserve(*os.File, int64, int64) bool { return false }
+
 // ignoreUnsupported: Windows cannot sync a folder at all.
 func ignoreUnsupported(error) error { return nil }
 

@@ -121,9 +121,9 @@ func (s stream) WritePieces(pieces [][]byte) (int64, error) {
 	return inTurn(s, pieces)
 }
 
-func (stream) Sync() error   { return nil }
-func (stream) Uncache(int64) {}
-func (stream) Close() error  { return nil }
+func (stream) Sync() error        { return nil }
+func (stream) Uncache(_, _ int64) {}
+func (stream) Close() error       { return nil }
 
 // begin makes file no of a rotated session.
 func (s *Store) begin(no int) error {
@@ -188,11 +188,12 @@ func (s *Store) policy() error {
 	case SyncChunk:
 		return s.sync()
 	}
-	wait := Interval - s.o.Now().Sub(s.cur.synced)
+	now := s.o.Now()
+	wait := Interval - now.Sub(s.cur.synced)
 	if wait <= 0 {
 		return s.sync()
 	}
-	s.cur.uncache(recent)
+	s.cur.uncache(now)
 	// Without the timer the last unit before a silence would wait for the next one.
 	if s.timer == nil {
 		s.timer = time.AfterFunc(wait, s.tick)
@@ -222,7 +223,7 @@ func (s *Store) sync() error {
 		n -= c.layer.Held()
 	}
 	s.made(c, max(n, c.durable))
-	c.uncache(recent)
+	c.uncache(c.synced)
 	return nil
 }
 
