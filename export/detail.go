@@ -194,6 +194,9 @@ func (d *detail) network(x *replay.Exchange) {
 		s.own("  cookie 0x")
 		s.captured(strings.ToLower(hexOf(c.Cookie)))
 	}
+	if c.MidStream {
+		s.own("  open before the recording")
+	}
 	s.own("\n")
 }
 

@@ -49,6 +49,10 @@ func TestDetail(t *testing.T) {
 	if d := cmp.Diff(want, detailOf(t, x, TextOptions{Bodies: true})); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
 	}
+	c.MidStream = true
+	if got := detailOf(t, x, TextOptions{}); !strings.Contains(got, "  cookie 0x51f2  open before the recording\n") {
+		t.Errorf("an older connection is not told as one:\n%s", got)
+	}
 	if got := detailOf(t, x, TextOptions{}); strings.Contains(got, "Body") {
 		t.Errorf("body printed without Bodies:\n%s", got)
 	}

@@ -68,7 +68,7 @@ func fullExchange(t testing.TB) *replay.Exchange {
 	q.Target = "/a?b"
 	c.Cookie, c.Proc.Exe, c.Proc.Args, c.Proc.Cgroup = 81, "/usr/bin/curl", []string{"curl", "\xff"}, "/x"
 	c.Proc.Ancestors = []format.Ancestor{{PID: 7, Comm: "ba\xffsh"}, {PID: 1}}
-	c.Version, c.Cipher, c.SNI = 0x0304, 0x1301, "a.example"
+	c.Version, c.Cipher, c.SNI, c.MidStream = 0x0304, 0x1301, "a.example", true
 	c.Role, c.Local, c.Remote = decode.RoleServer, c.Remote, c.Local
 	q.Trailer = []decode.Field{{Name: "x", Value: "\xfe", Unknown: true}}
 	q.Body = decode.Body{Data: []byte("\xff"), Size: 3, Lost: 2, Gaps: []decode.Span{{Off: 1, Len: 2}}}

@@ -242,7 +242,7 @@ func (l *jsonLine) proc(c *replay.Conn) {
 // net appends the addresses: src is the client's, dst the server's. Without a role
 // "role" is absent, to say that the two are a guess. An absent address was not
 // recorded. The cookie is the kernel's number of the socket, for joining with what
-// other tools saw of it.
+// other tools saw of it. Midstream says that the connection is older than the recording.
 func (l *jsonLine) net(c *replay.Conn) {
 	l.own(`,"net":{`)
 	at := len(l.b)
@@ -256,6 +256,9 @@ func (l *jsonLine) net(c *replay.Conn) {
 	l.addr(`,"src":"`, src)
 	l.addr(`,"dst":"`, dst)
 	l.count(`,"cookie":`, c.Cookie)
+	if c.MidStream {
+		l.own(`,"midstream":true`)
+	}
 	l.b = dropComma(l.b, at)
 	l.own("}")
 }

@@ -175,6 +175,7 @@ type jsonNet struct {
 	Src    string `json:"src,omitempty"`
 	Dst    string `json:"dst,omitempty"`
 	Cookie uint64 `json:"cookie,omitempty"`
+	Mid    bool   `json:"midstream,omitempty"`
 }
 
 // jsonExchangeOf copies nothing but references; the line is encoded before the
@@ -224,7 +225,7 @@ func jsonExchangeOf(x *replay.Exchange, o JSONOptions) *jsonExchange {
 // jsonNetOf orders the addresses by who connected. Without a role the recorded
 // process is taken for the client, and "role" is absent to say so.
 func jsonNetOf(c *replay.Conn) jsonNet {
-	n := jsonNet{Cookie: c.Cookie}
+	n := jsonNet{Cookie: c.Cookie, Mid: c.MidStream}
 	src, dst := c.Local, c.Remote
 	switch c.Role {
 	case decode.RoleClient:
