@@ -308,7 +308,7 @@ int go_done(struct pt_regs *ctx)
 		hand_on(f, outer);
 	go_moved(&k, f, now);
 	if (!d)
-		go_last_call(g);
+		go_last_call(g, false);
 	return 0;
 }
 
@@ -357,7 +357,7 @@ static __always_inline int go_left(struct pt_regs *ctx, __u64 what, __u64 entry,
 		go_moved(&k, f, now);
 	}
 	if (!d)
-		go_last_call(g);
+		go_last_call(g, WHAT(what) == W_FREE);
 	return 0;
 }
 

@@ -408,6 +408,7 @@ const (
 	SpliffProgSockSent        = "sock_sent"
 	SpliffVarCalls            = "calls"
 	SpliffVarComms            = "comms"
+	SpliffVarGoCrowded        = "go_crowded"
 	SpliffVarGoProbed         = "go_probed"
 	SpliffVarKeepCallFlags    = "keep_call_flags"
 	SpliffVarKeepEvConn       = "keep_ev_conn"
@@ -542,6 +543,7 @@ type SpliffMapSpecs struct {
 type SpliffVariableSpecs struct {
 	Calls           *ebpf.VariableSpec `ebpf:"calls"`
 	Comms           *ebpf.VariableSpec `ebpf:"comms"`
+	GoCrowded       *ebpf.VariableSpec `ebpf:"go_crowded"`
 	GoProbed        *ebpf.VariableSpec `ebpf:"go_probed"`
 	KeepCallFlags   *ebpf.VariableSpec `ebpf:"keep_call_flags"`
 	KeepEvConn      *ebpf.VariableSpec `ebpf:"keep_ev_conn"`
@@ -648,6 +650,7 @@ func (m *SpliffMaps) Close() error {
 type SpliffVariables struct {
 	Calls           *ebpf.Variable `ebpf:"calls"`
 	Comms           *ebpf.Variable `ebpf:"comms"`
+	GoCrowded       *ebpf.Variable `ebpf:"go_crowded"`
 	GoProbed        *ebpf.Variable `ebpf:"go_probed"`
 	KeepCallFlags   *ebpf.Variable `ebpf:"keep_call_flags"`
 	KeepEvConn      *ebpf.Variable `ebpf:"keep_ev_conn"`

@@ -18,8 +18,11 @@ func (k *kernel) entries(name string) (n int) {
 	it := k.coll.Maps[name].Iterate()
 	var value []byte
 	var key any = new(uint32)
-	if name == "conns" {
+	switch name {
+	case "conns":
 		key = new(bpf.SpliffConnKey)
+	case "goroutines":
+		key = new(bpf.SpliffGoKey)
 	}
 	for it.Next(key, &value) {
 		n++
