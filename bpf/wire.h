@@ -145,7 +145,8 @@ static __always_inline void match_sent(struct sock *sk)
 	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
 	struct span s = {};
 	struct head h = {};
-	if (!bpf_map_lookup_elem(&linking, &tgid) || !moved_by_call(&s) || s.len < sizeof(h) ||
+	/* Its session has asked for it by now, if nobody knew before that it would. */
+	if ((!bpf_map_lookup_elem(&linking, &tgid) && !bpf_map_lookup_elem(&asking, &tgid)) || !moved_by_call(&s) || s.len < sizeof(h) ||
 	    bpf_probe_read_user(&h, sizeof(h), (void *)s.at))
 		return;
 	struct head_of *of = bpf_map_lookup_elem(&heads, &h);
@@ -194,7 +195,7 @@ static __always_inline void hello_received(struct sock *sk, __u32 n)
 		bpf_map_delete_elem(&shaking, &cookie);
 }
 
-/* BIO_write(bio, data, length) inside a call on a session. */
+/* BIO_write(bio, data, length) inside a call on a session, or what it calls for memory. */
 SEC("uprobe.multi")
 int cipher_written(struct pt_regs *ctx)
 {
@@ -226,6 +227,8 @@ int cipher_written(struct pt_regs *ctx)
 		return 0;
 	of.id = c->id;
 	bpf_map_update_elem(&heads, &h, &of, BPF_ANY);
+	if (!matching) /* not written again: every CPU reads the line */
+		matching = 1;
 	return 0;
 }
 

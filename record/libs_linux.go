@@ -345,10 +345,15 @@ func keyOf(m *image, st os.FileInfo) fileKey {
 	return key
 }
 
+// same reports whether two keys are of one file.
+func (key fileKey) same(k fileKey) bool {
+	return k.inode == key.inode && k.buildID == key.buildID && (k.dev == key.dev || k.dev == 0 || key.dev == 0)
+}
+
 // met returns the targets of a file that was seen before, maybe through another mount.
 func (l *libs) met(key fileKey) (of []int, known bool) {
 	for k, of := range l.seen {
-		if k.inode == key.inode && k.buildID == key.buildID && (k.dev == key.dev || k.dev == 0 || key.dev == 0) {
+		if key.same(k) {
 			return of, true
 		}
 	}

@@ -8,7 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
+	"slices"
 
 	"golang.org/x/sys/unix"
 )
@@ -18,19 +18,26 @@ import (
 var memoryWrites = []string{"BIO_write"}
 
 // memory links sessions that write into memory to the sockets that their programs
-// send it through: by what is sent, never by when. The probes it needs are on while
-// such processes live, and on them alone. It belongs to one goroutine.
+// send it through: by what is sent, never by when. Where OpenSSL has a function that
+// only writes into its own kind of memory, a probe is on that, of all processes: a
+// program may make its first session as soon as it has loaded the library. Other probes
+// are on while processes live that write into memory of their own, and on them alone.
+// It belongs to one goroutine.
 type memory struct {
 	libs  *libs
 	sites map[string][]site // of files looked at, by identity
+	hands map[string]bool   // handsMemory of files, by identity
+	plain map[string]bool   // whether files have a probe on their memoryWrite, by identity
+	alone []fileKey         // those that have
 	links map[uint32][]io.Closer
 }
 
 func newMemory(l *libs) *memory {
-	m := &memory{libs: l, sites: map[string][]site{}, links: map[uint32][]io.Closer{}}
+	m := &memory{libs: l, sites: map[string][]site{}, hands: map[string]bool{}, plain: map[string]bool{}, links: map[uint32][]io.Closer{}}
 	// Looked at beforehand: when a session asks, its next write is milliseconds away.
 	for _, path := range globAll(inFolders("libcrypto.so.*")) {
 		m.look(path)
+		m.watchAlone(path, path)
 	}
 	return m
 }
@@ -50,16 +57,24 @@ func (m *memory) renew(pid uint32, maps []mapped) error {
 	if !on || calls || len(m.libs.demands(maps)) == 0 {
 		return nil
 	}
-	return m.libs.k.matching(pid, true, len(m.links) > 0)
+	return m.libs.k.matching(pid, true, m.any())
 }
+
+// any reports whether there are probes of either kind.
+func (m *memory) any() bool { return len(m.links)+len(m.alone) > 0 }
 
 // watch puts the probes on a process, which has mapped maps.
 func (m *memory) watch(pid uint32, maps []mapped) error {
 	m.drop(pid) // it runs another program than when they were put on
 	exe := m.libs.proc.exe(pid)
+	handed := slices.ContainsFunc(maps, m.handed)
 	for _, file := range maps {
-		if base := filepath.Base(file.path); file.path != exe && !strings.HasPrefix(base, "libcrypto") && named(base) == nil {
+		crypto := isCrypto(file)
+		if file.path != exe && !crypto && named(filepath.Base(file.path)) == nil {
 			continue
+		}
+		if crypto && handed && m.watchAlone(file.path, file.open) {
+			continue // the other probe would say the same once more
 		}
 		sites := m.look(file.open)
 		if len(sites) == 0 {
@@ -81,7 +96,7 @@ func (m *memory) watch(pid uint32, maps []mapped) error {
 		m.links[pid] = append(m.links[pid], l)
 	}
 	// Said also of a process without such functions, or it would ask for ever.
-	return m.libs.k.matching(pid, len(m.libs.demands(maps)) > 0, len(m.links) > 0)
+	return m.libs.k.matching(pid, len(m.libs.demands(maps)) > 0, m.any())
 }
 
 func (k *kernel) watchWrites(m *image, sites []site, pid uint32) (io.Closer, error) {
@@ -158,15 +173,22 @@ func writeSites(m *image) (sites []site) {
 const maxExpected = 128
 
 // expect watches a process that is likely to write into memory: one with OpenSSL
-// built in, and Python. Others ask with their first session, parts of which may be
-// over by the time that they are watched.
+// built in, or with a file that hands memory to it. Others ask with their first session,
+// parts of which may be over by the time that they are watched.
 func (m *memory) expect(pid uint32, maps []mapped) error {
 	if m.links[pid] != nil || len(m.links) >= maxExpected || !m.libs.wanted(pid) {
 		return nil
 	}
 	exe := m.libs.proc.exe(pid)
+	shared := false
 	for _, file := range maps {
-		if strings.HasPrefix(file.base(), "_ssl.") {
+		if isCrypto(file) {
+			shared = true
+			m.watchAlone(file.path, file.open)
+		}
+	}
+	for _, file := range maps {
+		if shared && m.handed(file) {
 			return m.watch(pid, maps)
 		}
 		if file.path != exe {
