@@ -1,0 +1,105 @@
+package e2e
+
+import (
+	"bufio"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+)
+
+// TestBunSockets: a server's connections are told with the sockets that their clients
+// know them by: many at once, of which half send all their requests before they read,
+// and half read so slowly that the server's sockets are full.
+func TestBunSockets(t *testing.T) {
+	needRoot(t)
+	need(t, "openssl")
+	dir := t.TempDir()
+	certificate(t, dir)
+	port := bunServer(t, dir)
+	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+		t.Run(tls.VersionName(version), func(t *testing.T) {
+			file := filepath.Join(dir, fmt.Sprintf("%x.spl", version))
+			rec := record(t, "-o", file, "--comm", "bun-server")
+			var clients sync.WaitGroup
+			for i := range 24 {
+				clients.Go(func() {
+					if err := namePorts(port, version, i&1 != 0, i&2 != 0); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			clients.Wait()
+			t.Log(rec.stop())
+			n := 0
+			for _, x := range show(t, file) {
+				if x.Req == nil {
+					t.Errorf("exchange %d has no request", x.ID)
+					continue
+				}
+				n++
+				var from, of int
+				fmt.Sscanf(x.Req.Path, "/%d/%d", &from, &of)
+				src, dst := fmt.Sprintf("127.0.0.1:%d", from), fmt.Sprintf("127.0.0.1:%d", port)
+				if x.Net.Role != "server" || x.Net.Src != src || x.Net.Dst != dst || x.TLS.Version != tls.VersionName(version) || x.TLS.Cipher == "" {
+					t.Errorf("%s: %+v %+v", x.Req.Path, x.Net, x.TLS)
+				}
+			}
+			if n != 24*len(bunSizes) {
+				t.Errorf("%d exchanges, want %d", n, 24*len(bunSizes))
+			}
+		})
+	}
+}
+
+// namePorts is a client whose requests name the port that they come from.
+func namePorts(port int, version uint16, pipelined, slow bool) error {
+	raw, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+	if err != nil {
+		return err
+	}
+	if slow {
+		raw.(*net.TCPConn).SetReadBuffer(64 << 10)
+	}
+	c := tls.Client(raw, &tls.Config{InsecureSkipVerify: true, ServerName: "localhost", MinVersion: version, MaxVersion: version})
+	defer c.Close()
+	c.SetDeadline(time.Now().Add(60 * time.Second))
+	if err := c.Handshake(); err != nil {
+		return err
+	}
+	sent := make(chan error, 1)
+	answered := make(chan bool, len(bunSizes))
+	go func() {
+		for i, n := range bunSizes {
+			if !pipelined && i > 0 {
+				<-answered
+			}
+			head := fmt.Sprintf("POST /%d/%d HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n", raw.LocalAddr().(*net.TCPAddr).Port, n, n)
+			if _, err := c.Write(append([]byte(head), pattern(n)...)); err != nil {
+				sent <- err
+				return
+			}
+		}
+		sent <- nil
+	}()
+	r := bufio.NewReader(c)
+	for _, n := range bunSizes {
+		if slow {
+			time.Sleep(20 * time.Millisecond)
+		}
+		resp, err := http.ReadResponse(r, nil)
+		if err != nil {
+			return err
+		}
+		if got, err := io.Copy(io.Discard, resp.Body); err != nil || int(got) != n {
+			return fmt.Errorf("%d bytes of %d: %w", got, n, err)
+		}
+		answered <- true
+	}
+	return <-sent
+}
