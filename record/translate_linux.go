@@ -263,7 +263,10 @@ func (t *translator) conn(e *bpf.SpliffEvConn) error {
 	c.probe = e.Probe
 	info := &c.info
 	info.SSL, info.Cookie, info.Conflicts, info.Start = key.Ssl, e.Cookie, e.Conflicts, monotonic(key.Start, t.toMono)
-	info.Role, info.MidStream = format.Role(e.Role), e.Mid != 0
+	info.MidStream = e.Mid != 0
+	if e.Role != 0 { // else the hellos may have told it
+		info.Role = format.Role(e.Role)
+	}
 	info.ALPN = string(e.Alpn[:min(int(e.AlpnLen), len(e.Alpn))])
 	info.Local = address(e.Tuple.Family, e.Tuple.Laddr, e.Tuple.Lport)
 	// The kernel keeps the remote port in network order.
