@@ -188,6 +188,7 @@ const (
 	SpliffEvKindEV_HELLO      SpliffEvKind = 9
 	SpliffEvKindEV_UNLINKED   SpliffEvKind = 10
 	SpliffEvKindEV_EXTENSIONS SpliffEvKind = 11
+	SpliffEvKindEV_OPENING    SpliffEvKind = 12
 )
 
 type SpliffEvProc struct {

@@ -14,7 +14,7 @@ import (
 )
 
 // TestBunSockets: a server's connections are told with the sockets that their clients
-// know them by: many at once, of which half send all their requests before they read,
+// know them by, and with the names that they asked for: many at once, of which half send all their requests before they read,
 // and half read so slowly that the server's sockets are full.
 func TestBunSockets(t *testing.T) {
 	needRoot(t)
@@ -25,7 +25,8 @@ func TestBunSockets(t *testing.T) {
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 		t.Run(tls.VersionName(version), func(t *testing.T) {
 			file := filepath.Join(dir, fmt.Sprintf("%x.spl", version))
-			rec := record(t, "-o", file, "--comm", "bun-server")
+			// All of it fits into the ring, whatever runs beside.
+			rec := record(t, "-o", file, "--comm", "bun-server", "--ring", "128MiB")
 			var clients sync.WaitGroup
 			for i := range 24 {
 				clients.Go(func() {
@@ -46,7 +47,7 @@ func TestBunSockets(t *testing.T) {
 				var from, of int
 				fmt.Sscanf(x.Req.Path, "/%d/%d", &from, &of)
 				src, dst := fmt.Sprintf("127.0.0.1:%d", from), fmt.Sprintf("127.0.0.1:%d", port)
-				if x.Net.Role != "server" || x.Net.Src != src || x.Net.Dst != dst || x.TLS.Version != tls.VersionName(version) || x.TLS.Cipher == "" {
+				if x.Net.Role != "server" || x.Net.Src != src || x.Net.Dst != dst || x.TLS.Version != tls.VersionName(version) || x.TLS.Cipher == "" || x.TLS.SNI != fmt.Sprintf("from-%d.example", from) {
 					t.Errorf("%s: %+v %+v", x.Req.Path, x.Net, x.TLS)
 				}
 			}
@@ -57,7 +58,28 @@ func TestBunSockets(t *testing.T) {
 	}
 }
 
-// namePorts is a client whose requests name the port that they come from.
+// cutConn sends the first bytes, a client's hello, in two pieces.
+type cutConn struct {
+	net.Conn
+	at int
+}
+
+func (c *cutConn) Write(b []byte) (n int, err error) {
+	if c.at > 0 && c.at < len(b) {
+		n, err = c.Conn.Write(b[:c.at])
+		if err != nil {
+			return n, err
+		}
+		time.Sleep(10 * time.Millisecond) // or the server reads both at once
+		b = b[n:]
+	}
+	c.at = 0
+	more, err := c.Conn.Write(b)
+	return n + more, err
+}
+
+// namePorts is a client whose requests, and the server name that it asks for, name the
+// port that they come from.
 func namePorts(port int, version uint16, pipelined, slow bool) error {
 	raw, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 	if err != nil {
@@ -66,7 +88,12 @@ func namePorts(port int, version uint16, pipelined, slow bool) error {
 	if slow {
 		raw.(*net.TCPConn).SetReadBuffer(64 << 10)
 	}
-	c := tls.Client(raw, &tls.Config{InsecureSkipVerify: true, ServerName: "localhost", MinVersion: version, MaxVersion: version})
+	from := raw.LocalAddr().(*net.TCPAddr).Port
+	conn := &cutConn{Conn: raw}
+	if from%3 == 0 {
+		conn.at = 50
+	}
+	c := tls.Client(conn, &tls.Config{InsecureSkipVerify: true, ServerName: fmt.Sprintf("from-%d.example", from), MinVersion: version, MaxVersion: version})
 	defer c.Close()
 	c.SetDeadline(time.Now().Add(60 * time.Second))
 	if err := c.Handshake(); err != nil {
@@ -79,7 +106,7 @@ func namePorts(port int, version uint16, pipelined, slow bool) error {
 			if !pipelined && i > 0 {
 				<-answered
 			}
-			head := fmt.Sprintf("POST /%d/%d HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n", raw.LocalAddr().(*net.TCPAddr).Port, n, n)
+			head := fmt.Sprintf("POST /%d/%d HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n", from, n, n)
 			if _, err := c.Write(append([]byte(head), pattern(n)...)); err != nil {
 				sent <- err
 				return
