@@ -140,13 +140,18 @@ static __always_inline void hello_moved(__u64 ssl, __u32 n, __u32 dir)
 		tell_moved(c, n, dir);
 }
 
+/* How many heads processes wait for, by the low bits of their number as in calls, so that
+ * what they send is not read otherwise. One that is never sent, or is pushed out of the
+ * table, stays counted. */
+volatile __u32 waiting_heads[CALLERS] = {};
+
 /* A send outside any TLS call: is it of a session that wrote into memory? */
 static __always_inline void match_sent(struct sock *sk)
 {
 	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
 	struct span s = {};
 	struct head h = {};
-	if (!bpf_map_lookup_elem(&linking, &tgid) || !moved_by_call(&s) || s.len < sizeof(h) ||
+	if (!waiting_heads[CALLER(tgid)] || !bpf_map_lookup_elem(&linking, &tgid) || !moved_by_call(&s) || s.len < sizeof(h) ||
 	    bpf_probe_read_user(&h, sizeof(h), (void *)s.at))
 		return;
 	struct head_of *of = bpf_map_lookup_elem(&heads, &h);
@@ -165,7 +170,8 @@ static __always_inline void match_sent(struct sock *sk)
 		if (c->announced)
 			emit_conn(&k, c, bpf_ktime_get_ns());
 	}
-	bpf_map_delete_elem(&heads, &h);
+	if (!bpf_map_delete_elem(&heads, &h))
+		__sync_fetch_and_sub(&waiting_heads[CALLER(tgid)], 1);
 }
 
 /* A handshake has written its hello and waits for an answer. Its program may be one
@@ -277,7 +283,12 @@ int cipher_written(struct pt_regs *ctx)
 	if (c->cookie)
 		return 0;
 	of.id = c->id;
-	bpf_map_update_elem(&heads, &h, &of, BPF_ANY);
+	/* Counted first: another thread may send it. */
+	__sync_fetch_and_add(&waiting_heads[CALLER(of.key.tgid)], 1);
+	if (bpf_map_update_elem(&heads, &h, &of, BPF_NOEXIST)) {
+		__sync_fetch_and_sub(&waiting_heads[CALLER(of.key.tgid)], 1);
+		bpf_map_update_elem(&heads, &h, &of, BPF_ANY); /* it is there: the last who wrote it counts */
+	}
 	return 0;
 }
 
