@@ -20,18 +20,18 @@ const bioLines = 4
 
 // bioWrites returns where the functions begin that write to a BIO: (bio, bytes, length),
 // in a library whose bio.cc has these reports. BIO_write and BIO_write_ex are told
-// from what has one of them in it by calling nothing but ERR_put_error by name.
+// from functions that one of them was made part of, as they call none but ERR_put_error
+// by its address.
 //
 // Three functions of the source report that a BIO cannot be used, in this order:
 // BIO_read, BIO_gets and BIO_write (or what it has come to call, BIO_write_ex). In a build
 // with another number of them none is taken: to take a read for a write would be to tell
 // a session by what another one left in its buffer.
 func bioWrites(reports []report, all []*reporter) (starts []uint64) {
-	var pairs []uint32
+	var pairs []uint32 // lines of the first of both
 	for _, r := range reports {
-		second := report{reason: bioUninitialized, line: r.line + bioLines}
-		if r.reason == bioUnsupportedMethod && !slices.Contains(pairs, r.line) && slices.ContainsFunc(reports, func(o report) bool {
-			return o.reason == second.reason && o.line == second.line
+		if r.reason == bioUnsupportedMethod && !slices.Contains(pairs, r.line) && slices.ContainsFunc(reports, func(second report) bool {
+			return second.reason == bioUninitialized && second.line == r.line+bioLines
 		}) {
 			pairs = append(pairs, r.line)
 		}
