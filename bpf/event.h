@@ -33,6 +33,7 @@ enum ev_kind {
 	EV_HELLO = 9,     /* struct ev_hello, then hdr.len bytes of a handshake as they went over the wire */
 	EV_UNLINKED = 10, /* struct ev_hdr: the process has a session of which no socket is known */
 	EV_EXTENSIONS = 11, /* struct ev_hello, then hdr.len bytes of an EncryptedExtensions message as its receiver decrypted it */
+	EV_OPENING = 12, /* as EV_HELLO, of a client's hello that came to a socket of no session yet: hdr.conn is its cookie */
 };
 
 /* Directions: as format.Dir, minus one. */

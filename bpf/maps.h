@@ -162,7 +162,9 @@ struct {
 } heads SEC(".maps");
 
 /* Sockets, by cookie, from which programs read for sessions whose handshake is not
- * over: those that were linked so before, and those whose hello got no answer yet. */
+ * over: those that were linked so before, and those whose hello got no answer yet. Those of
+ * no session yet have id 0: with a part of a client's hello, how much of it is told as ssl
+ * and how much there is as exec, else how often one was looked for as ssl. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 4096);

@@ -58,7 +58,7 @@ static __always_inline int used(struct sock *sk, int moved, __u32 dir)
 		if (matching && dir == DIR_WRITE)
 			match_sent(sk);
 		if ((matching || (t && t->shakes)) && dir == DIR_READ)
-			hello_received(sk, moved);
+			hello_received(sk, moved, t && t->shakes);
 		return 0;
 	}
 	if (moved > 0 && (WHAT(f->what) == W_HANDSHAKE || (t && f->ssl == t->young)))

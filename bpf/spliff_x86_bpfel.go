@@ -188,6 +188,7 @@ const (
 	SpliffEvKindEV_HELLO      SpliffEvKind = 9
 	SpliffEvKindEV_UNLINKED   SpliffEvKind = 10
 	SpliffEvKindEV_EXTENSIONS SpliffEvKind = 11
+	SpliffEvKindEV_OPENING    SpliffEvKind = 12
 )
 
 type SpliffEvProc struct {
@@ -446,6 +447,7 @@ const (
 	SpliffVarSnaplen          = "snaplen"
 	SpliffVarStopped          = "stopped"
 	SpliffVarUids             = "uids"
+	SpliffVarWaitingHeads     = "waiting_heads"
 	SpliffVarWakeBytes        = "wake_bytes"
 	SpliffVarWatchAll         = "watch_all"
 )
@@ -581,6 +583,7 @@ type SpliffVariableSpecs struct {
 	Snaplen         *ebpf.VariableSpec `ebpf:"snaplen"`
 	Stopped         *ebpf.VariableSpec `ebpf:"stopped"`
 	Uids            *ebpf.VariableSpec `ebpf:"uids"`
+	WaitingHeads    *ebpf.VariableSpec `ebpf:"waiting_heads"`
 	WakeBytes       *ebpf.VariableSpec `ebpf:"wake_bytes"`
 	WatchAll        *ebpf.VariableSpec `ebpf:"watch_all"`
 }
@@ -688,6 +691,7 @@ type SpliffVariables struct {
 	Snaplen         *ebpf.Variable `ebpf:"snaplen"`
 	Stopped         *ebpf.Variable `ebpf:"stopped"`
 	Uids            *ebpf.Variable `ebpf:"uids"`
+	WaitingHeads    *ebpf.Variable `ebpf:"waiting_heads"`
 	WakeBytes       *ebpf.Variable `ebpf:"wake_bytes"`
 	WatchAll        *ebpf.Variable `ebpf:"watch_all"`
 }

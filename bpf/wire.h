@@ -59,14 +59,15 @@ static __always_inline bool moved_by_call(struct span *s)
  * post-quantum groups take 1.2 KiB of either hello. */
 #define HELLO_MAX 2048
 
-/* Copies n bytes of a handshake, at most HELLO_MAX. */
-static __always_inline void emit_hello(enum ev_kind kind, struct conn *c, __u64 from, __u32 n, __u32 off, __u32 dir)
+/* Copies n bytes of a handshake, at most HELLO_MAX: of a connection, or of what else
+ * its kind says. */
+static __always_inline void emit_hello(enum ev_kind kind, __u64 conn, __u64 from, __u32 n, __u32 off, __u32 dir)
 {
 	__u64 at;
 	struct ev_hello *e = take(sizeof(*e) + n, &at);
 	if (!e)
 		return; /* the reader sees that bytes are missing */
-	fill_hdr(&e->hdr, kind, c->id, bpf_ktime_get_ns());
+	fill_hdr(&e->hdr, kind, conn, bpf_ktime_get_ns());
 	e->hdr.dir = dir;
 	e->hdr.len = n;
 	e->off = off;
@@ -93,7 +94,7 @@ static __noinline void tell_hello(struct conn *c, __u64 at, __u64 len, __u32 dir
 	if (len < n)
 		n = len;
 	c->hello[dir] = off + n;
-	emit_hello(EV_HELLO, c, at, n, off, dir);
+	emit_hello(EV_HELLO, c->id, at, n, off, dir);
 }
 
 /* Copies what the server added to its hello, encrypted on the wire (RFC 8446 section
@@ -101,7 +102,7 @@ static __noinline void tell_hello(struct conn *c, __u64 at, __u64 len, __u32 dir
 static __noinline void tell_extensions(struct conn *c, __u64 at, __u64 len)
 {
 	if (c && len && len <= 512)
-		emit_hello(EV_EXTENSIONS, c, at, len, 0, DIR_READ);
+		emit_hello(EV_EXTENSIONS, c->id, at, len, 0, DIR_READ);
 }
 
 /* The same of what the current system call moved: n bytes. */
@@ -139,6 +140,11 @@ static __always_inline void hello_moved(__u64 ssl, __u32 n, __u32 dir)
 		tell_moved(c, n, dir);
 }
 
+/* How many heads processes wait for, by the low bits of their number as in calls, so that
+ * what they send is not read otherwise. One that is never sent, or is pushed out of the
+ * table, stays counted. */
+volatile __u32 waiting_heads[CALLERS] = {};
+
 /* A send outside any TLS call: is it of a session that wrote into memory? */
 static __always_inline void match_sent(struct sock *sk)
 {
@@ -146,7 +152,8 @@ static __always_inline void match_sent(struct sock *sk)
 	struct span s = {};
 	struct head h = {};
 	/* Its session has asked for it by now, if nobody knew before that it would. */
-	if ((!bpf_map_lookup_elem(&linking, &tgid) && !bpf_map_lookup_elem(&asking, &tgid)) || !moved_by_call(&s) || s.len < sizeof(h) ||
+	if (!waiting_heads[CALLER(tgid)] || (!bpf_map_lookup_elem(&linking, &tgid) && !bpf_map_lookup_elem(&asking, &tgid)) ||
+	    !moved_by_call(&s) || s.len < sizeof(h) ||
 	    bpf_probe_read_user(&h, sizeof(h), (void *)s.at))
 		return;
 	struct head_of *of = bpf_map_lookup_elem(&heads, &h);
@@ -165,7 +172,8 @@ static __always_inline void match_sent(struct sock *sk)
 		if (c->announced)
 			emit_conn(&k, c, bpf_ktime_get_ns());
 	}
-	bpf_map_delete_elem(&heads, &h);
+	if (!bpf_map_delete_elem(&heads, &h))
+		__sync_fetch_and_sub(&waiting_heads[CALLER(tgid)], 1);
 }
 
 /* A handshake has written its hello and waits for an answer. Its program may be one
@@ -181,13 +189,64 @@ static __always_inline void await_hello(struct task_state *t, struct conn_key *k
 	calls_last();
 }
 
-/* A receive outside any TLS call: does it bring the other side's hello? */
-static __always_inline void hello_received(struct sock *sk, __u32 n)
+/* How often a hello is looked for on a socket: something else may come before it
+ * (STARTTLS, a proxy's word of whom it speaks for). */
+#define LOOKS 8
+
+/* n bytes came to a socket of no session: do they begin a client's hello, or go on with
+ * the one of which part is known? A session may be found to have read it. */
+static __noinline void hello_opens(__u64 cookie, __u32 n, struct head_of *part)
 {
+	struct span s = {};
+	struct head_of of = {};
+	__u8 head[6];
+	__u32 told = 0, all = 0;
+	if (part && !part->key.exec && part->key.ssl >= LOOKS)
+		return;
+	if (n < sizeof(head) || !moved_by_call(&s) || s.len < sizeof(head) || bpf_probe_read_user(head, sizeof(head), (void *)s.at))
+		goto over;
+	/* A record of a handshake, and in it a hello (RFC 8446 sections 5.1 and 4). What was
+	 * only looked at (MSG_PEEK) comes once more. */
+	if (head[0] == 22 && head[1] == 3 && head[5] == 1) {
+		all = 5 + (head[3] << 8 | head[4]);
+	} else if (part) {
+		told = part->key.exec ? part->key.ssl : 0;
+		all = part->key.exec;
+	}
+	if (all > HELLO_MAX)
+		all = HELLO_MAX;
+	if (told >= all)
+		goto over;
+	__u32 len = s.len < n ? s.len : n;
+	if (len > all - told)
+		len = all - told;
+	emit_hello(EV_OPENING, cookie, s.at, len, told, DIR_READ);
+	/* Where some is in other buffers it stays cut. */
+	if (n <= s.len && told + len < all) {
+		of.key.ssl = told + len;
+		of.key.exec = all;
+	}
+over:
+	if (!of.key.exec)
+		of.key.ssl = part && !part->key.exec ? part->key.ssl + 1 : 1;
+	bpf_map_update_elem(&shaking, &cookie, &of, BPF_ANY);
+}
+
+/* A receive outside any TLS call: does it bring the other side's hello? shakes: the
+ * thread has a session that waits for one. */
+static __always_inline void hello_received(struct sock *sk, __u32 n, bool shakes)
+{
+	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	bool links = matching && bpf_map_lookup_elem(&linking, &tgid);
+	if (!links && !shakes)
+		return;
 	__u64 cookie = bpf_get_socket_cookie(sk);
 	struct head_of *of = bpf_map_lookup_elem(&shaking, &cookie);
-	if (!of)
+	if (!of || !of->id) {
+		if (links)
+			hello_opens(cookie, n, of);
 		return;
+	}
 	struct conn *c = still(of);
 	if (c && !c->hs_done && c->hello[DIR_READ] < HELLO_MAX)
 		tell_moved(c, n, DIR_READ);
@@ -226,7 +285,12 @@ int cipher_written(struct pt_regs *ctx)
 	if (c->cookie)
 		return 0;
 	of.id = c->id;
-	bpf_map_update_elem(&heads, &h, &of, BPF_ANY);
+	/* Counted first: another thread may send it. */
+	__sync_fetch_and_add(&waiting_heads[CALLER(of.key.tgid)], 1);
+	if (bpf_map_update_elem(&heads, &h, &of, BPF_NOEXIST)) {
+		__sync_fetch_and_sub(&waiting_heads[CALLER(of.key.tgid)], 1);
+		bpf_map_update_elem(&heads, &h, &of, BPF_ANY); /* it is there: the last who wrote it counts */
+	}
 	if (!matching) /* not written again: every CPU reads the line */
 		matching = 1;
 	return 0;

@@ -36,17 +36,20 @@ func boringSites(m *image) ([]site, error) {
 	var sites []site
 	for _, f := range funcs {
 		role, ok := boringRoles[f.Name]
-		if !ok {
+		memory := f.Name == "BIO_write"
+		if !ok && !memory {
 			continue
 		}
 		va, cost := m.start(f.Entry)
-		s := site{name: fmt.Sprintf("%s@%#x", f.Name, f.Entry), cost: cost, what: role.what, how: role.how,
+		s := site{name: fmt.Sprintf("%s@%#x", f.Name, f.Entry), cost: cost, what: role.what, how: role.how, memory: memory,
 			why: "the one function that reports its errors"}
 		if s.off, ok = m.fileOffset(va); !ok {
 			return nil, fmt.Errorf("resolve %s: %w", s.name, locate.ErrUncertain)
 		}
-		s.ret = role.what.returns()
-		s.entry = role.what.enters(role.how)
+		if !memory {
+			s.ret = role.what.returns()
+			s.entry = role.what.enters(role.how)
+		}
 		sites = append(sites, s)
 	}
 	return sites, nil

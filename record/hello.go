@@ -52,6 +52,17 @@ func (h *hello) add(dir uint8, off uint32, b []byte) bool {
 	return h.told != before
 }
 
+// answer takes in the client's hello o, of the same handshake, that was received before
+// it was known whose it is. One that is not whole says nothing.
+func (h *hello) answer(o *hello) {
+	const read = 1 // DIR_READ
+	if o.told.client != read+1 || h.told.client == 1 {
+		return
+	}
+	h.sent[read], h.began[read] = o.sent[read], o.began[read]
+	h.told.client, h.told.sni, h.told.early = o.told.client, o.told.sni, o.told.early
+}
+
 // bound returns how long the handshake took at most, if application data moved first
 // at time now; 0 if that is not known. Both hellos must be there, and no early data
 // be offered: else data may come before the end.

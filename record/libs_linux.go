@@ -246,7 +246,7 @@ func (l *libs) resolve(path, open string, rows []*library) (of []int, err error)
 	if len(found) == 0 {
 		return nil, nil
 	}
-	key, writes := keyOf(m, st), writeSites(m)
+	key, writes := keyOf(m, st), append(writeSites(m), builtInWrites(found)...)
 	id, ok := identity(open)
 	l.probing.Lock()
 	defer l.probing.Unlock()
@@ -305,7 +305,7 @@ func (l *libs) probe(m *image, c content, t *Target) error {
 	t.ID = uint8(l.probed + 1)
 	var always []site
 	for _, s := range c.sites {
-		if !s.demand {
+		if !s.demand && !s.memory {
 			always = append(always, s)
 			t.Sites = append(t.Sites, s.public())
 		}

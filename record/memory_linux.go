@@ -14,7 +14,7 @@ import (
 )
 
 // memoryWrites are the functions through which OpenSSL writes what is to be sent,
-// into memory or elsewhere: (BIO, bytes, length).
+// into memory or elsewhere: (BIO, bytes, length). Those of BoringSSL are found with it.
 var memoryWrites = []string{"BIO_write"}
 
 // memory links sessions that write into memory to the sockets that their programs
@@ -169,12 +169,24 @@ func writeSites(m *image) (sites []site) {
 	return sites
 }
 
+// builtInWrites returns the same of libraries that export none of it.
+func builtInWrites(found []content) (sites []site) {
+	for _, c := range found {
+		for _, s := range c.sites {
+			if s.memory {
+				sites = append(sites, s)
+			}
+		}
+	}
+	return sites
+}
+
 // maxExpected bounds the processes that are watched before they ask.
 const maxExpected = 128
 
-// expect watches a process that is likely to write into memory: one with OpenSSL
-// built in, or with a file that hands memory to it. Others ask with their first session,
-// parts of which may be over by the time that they are watched.
+// expect watches a process that is likely to write into memory: one with OpenSSL or such
+// functions of BoringSSL built in, or with a file that hands memory to OpenSSL. Others ask
+// with their first session, parts of which may be over by the time that they are watched.
 func (m *memory) expect(pid uint32, maps []mapped) error {
 	if m.links[pid] != nil || len(m.links) >= maxExpected || !m.libs.wanted(pid) {
 		return nil

@@ -116,6 +116,7 @@ type site struct {
 	entry  bool      // entry probe
 	ret    bool      // return probe; then nothing before off touches the stack
 	demand bool      // watched only in processes that ask for it, and while they do
+	memory bool      // writes into memory, or elsewhere: (BIO, bytes, length); for memory
 	regs   registers // of whatInnerRead
 	at     places    // of whatInnerCopy and whatInnerWrite
 	// goroutine: a place in Go code, at an entry or else at a return instruction, or

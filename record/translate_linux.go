@@ -59,6 +59,7 @@ type translator struct {
 	all    bool              // the life of every process is told
 	some   bool              // that of every process that filters select
 	hellos map[uint64]*hello // of handshakes that are not over, by the kernel side's number of the connection
+	opened map[uint64]*hello // clients' hellos that came to sockets of no session yet, by the sockets' cookies
 
 	loaded   func(pid uint32) // told of newly mapped files
 	unlinked func(pid uint32) // told of sessions of which no socket is known
@@ -75,7 +76,7 @@ func newTranslator(k kernelState, procs *processes, bootAhead int64) *translator
 	return &translator{
 		kernel: k, procs: procs, toMono: -bootAhead,
 		conns: map[uint64]*tracked{}, at: map[sslKey]*tracked{}, of: map[uint32]map[*tracked]bool{}, gen: map[object]uint32{},
-		hellos: map[uint64]*hello{}, loaded: func(uint32) {}, unlinked: func(uint32) {},
+		hellos: map[uint64]*hello{}, opened: map[uint64]*hello{}, loaded: func(uint32) {}, unlinked: func(uint32) {},
 	}
 }
 
@@ -128,6 +129,10 @@ func (t *translator) sample(b []byte) error {
 	case bpf.SpliffEvKindEV_HELLO, bpf.SpliffEvKindEV_EXTENSIONS:
 		if e, ok := as[bpf.SpliffEvHello](b); ok && uintptr(len(b))-unsafe.Sizeof(*e) >= uintptr(h.Len) {
 			return t.hello(e, b[unsafe.Sizeof(*e):][:h.Len])
+		}
+	case bpf.SpliffEvKindEV_OPENING:
+		if e, ok := as[bpf.SpliffEvHello](b); ok && uintptr(len(b))-unsafe.Sizeof(*e) >= uintptr(h.Len) {
+			t.opening(e, b[unsafe.Sizeof(*e):][:h.Len])
 		}
 	case bpf.SpliffEvKindEV_UNLINKED:
 		t.unlinked(h.Tgid)
@@ -263,13 +268,20 @@ func (t *translator) conn(e *bpf.SpliffEvConn) error {
 	c.probe = e.Probe
 	info := &c.info
 	info.SSL, info.Cookie, info.Conflicts, info.Start = key.Ssl, e.Cookie, e.Conflicts, monotonic(key.Start, t.toMono)
-	info.Role, info.MidStream = format.Role(e.Role), e.Mid != 0
+	info.MidStream = e.Mid != 0
+	if e.Role != 0 { // else the hellos may have told it
+		info.Role = format.Role(e.Role)
+	}
 	info.ALPN = string(e.Alpn[:min(int(e.AlpnLen), len(e.Alpn))])
 	info.Local = address(e.Tuple.Family, e.Tuple.Laddr, e.Tuple.Lport)
 	// The kernel keeps the remote port in network order.
 	var port [2]byte
 	binary.NativeEndian.PutUint16(port[:], e.Tuple.Rport)
 	info.Remote = address(e.Tuple.Family, e.Tuple.Raddr, binary.BigEndian.Uint16(port[:]))
+	if o := t.opened[e.Cookie]; o != nil && e.Cookie != 0 {
+		delete(t.opened, e.Cookie)
+		helloOf(t.hellos, e.Hdr.Conn).answer(o)
+	}
 	if hello := t.hellos[e.Hdr.Conn]; hello != nil {
 		hello.told.fill(info)
 	}
@@ -279,17 +291,36 @@ func (t *translator) conn(e *bpf.SpliffEvConn) error {
 // maxHellos bounds the handshakes that are followed at once: some never end.
 const maxHellos = 4096
 
+// helloOf returns the handshake of a connection or socket, begun if it is not known.
+func helloOf(of map[uint64]*hello, id uint64) *hello {
+	h := of[id]
+	if h == nil {
+		if len(of) >= maxHellos {
+			clear(of)
+		}
+		h = new(hello)
+		of[id] = h
+	}
+	return h
+}
+
+// opening takes in a part of a client's hello that came to a socket. Whose it is shows
+// when a session is found to write there, if ever.
+func (t *translator) opening(e *bpf.SpliffEvHello, b []byte) {
+	if e.Off == 0 {
+		delete(t.opened, e.Hdr.Conn) // it is seen once more, or is another one
+	}
+	h := helloOf(t.opened, e.Hdr.Conn)
+	if e.Off == 0 {
+		h.began[bpf.SpliffEvDirDIR_READ] = e.Hdr.Time
+	}
+	h.add(uint8(bpf.SpliffEvDirDIR_READ), e.Off, b)
+}
+
 // hello takes in a part of a handshake. It comes before its connection is
 // announced, unless that was known from the middle.
 func (t *translator) hello(e *bpf.SpliffEvHello, b []byte) error {
-	h := t.hellos[e.Hdr.Conn]
-	if h == nil {
-		if len(t.hellos) >= maxHellos {
-			clear(t.hellos)
-		}
-		h = new(hello)
-		t.hellos[e.Hdr.Conn] = h
-	}
+	h := helloOf(t.hellos, e.Hdr.Conn)
 	learnt := false
 	if bpf.SpliffEvKind(e.Hdr.Kind) == bpf.SpliffEvKindEV_EXTENSIONS {
 		learnt = h.extensions(b)

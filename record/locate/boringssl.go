@@ -8,8 +8,8 @@ import (
 	"slices"
 )
 
-// BoringFunc is a function of BoringSSL, by address in the file's own numbering. Its
-// first instruction is a push, which the kernel emulates under a probe.
+// BoringFunc is a function of BoringSSL, by address in the file's own numbering. The
+// first instruction is a push, which the kernel emulates under a probe, but for BIO_write's.
 type BoringFunc struct {
 	Name  string // "SSL_read"
 	Entry uint64
@@ -46,8 +46,8 @@ const readLines = 40
 // stripped or not. ErrAbsent: there is none in it. ErrUncertain: there is, but not
 // exactly one function answers to a rule.
 func BoringSSL(e *elf.File, r io.ReaderAt) ([]BoringFunc, error) {
-	names, err := findStrings(e, r, boringFile)
-	if err != nil || len(names) == 0 {
+	files, err := findStrings(e, r, boringFile, bioFile)
+	if err != nil || len(files[0]) == 0 {
 		return nil, orAbsent(err, "find BoringSSL")
 	}
 	if e.Machine != elf.EM_X86_64 {
@@ -58,19 +58,36 @@ func BoringSSL(e *elf.File, r io.ReaderAt) ([]BoringFunc, error) {
 		return nil, fmt.Errorf("find BoringSSL: no section with code: %w", ErrUncertain)
 	}
 	c := &codeView{r: r, base: text.Offset, addr: text.Addr, size: text.Size}
+	names := map[uint64]uint32{}
+	for i, lib := range []uint32{errLibSSL, errLibBIO} {
+		for _, name := range files[i] {
+			names[name] = lib
+		}
+	}
 	reports, err := findReports(c, names)
 	if err != nil {
 		return nil, err
 	}
-	if len(reports) == 0 {
+	of := func(lib uint32) []report {
+		return slices.DeleteFunc(slices.Clone(reports), func(r report) bool { return r.lib != lib })
+	}
+	ssl, bio := of(errLibSSL), of(errLibBIO)
+	if len(ssl) == 0 {
 		// The string alone is no library: a crash reporter's table has such paths too.
 		return nil, fmt.Errorf("find BoringSSL: %w", ErrAbsent)
 	}
-	starts, err := findStarts(c, reports)
+	starts, padded, err := findStarts(c, reports)
 	if err != nil {
 		return nil, err
 	}
-	return applyRules(reporters(c, reports, starts))
+	funcs, err := applyRules(reporters(c, ssl, starts))
+	if err != nil {
+		return nil, err
+	}
+	for _, start := range bioWrites(bio, reporters(c, bio, padded)) {
+		funcs = append(funcs, BoringFunc{"BIO_write", start})
+	}
+	return funcs, nil
 }
 
 func orAbsent(err error, what string) error {
@@ -107,28 +124,32 @@ func applyRules(all []*reporter) (funcs []BoringFunc, err error) {
 	return funcs, nil
 }
 
-// findStrings returns the addresses of the strings that end with tail, in the
+// findStrings returns the addresses of the strings that end with each of tails, in the
 // constant data of a program.
-func findStrings(e *elf.File, r io.ReaderAt, tail string) (addrs []uint64, err error) {
+func findStrings(e *elf.File, r io.ReaderAt, tails ...string) (addrs [][]uint64, err error) {
+	addrs = make([][]uint64, len(tails))
 	for _, s := range e.Sections {
 		if s.Type != elf.SHT_PROGBITS || s.Flags&elf.SHF_ALLOC == 0 || s.Flags&(elf.SHF_EXECINSTR|elf.SHF_WRITE|elf.SHF_COMPRESSED) != 0 {
 			continue
 		}
 		const longest = 512
 		err = each(r, s.Offset, s.Size, longest, func(off uint64, piece []byte) bool {
-			for at := 0; ; {
-				i := bytes.Index(piece[at:], []byte(tail))
-				if i < 0 {
-					return true
+			for k, tail := range tails {
+				for at := 0; ; {
+					i := bytes.Index(piece[at:], []byte(tail))
+					if i < 0 {
+						break
+					}
+					at += i
+					// The overlap shows a string's end twice; its beginning may be cut the first time.
+					begin := max(bytes.LastIndexByte(piece[:at], 0)+1, at-longest/2)
+					if addr := s.Addr + off + uint64(begin); !slices.Contains(addrs[k], addr) && len(addrs[k]) < 64 {
+						addrs[k] = append(addrs[k], addr)
+					}
+					at += len(tail)
 				}
-				at += i
-				// The overlap shows a string's end twice; its beginning may be cut the first time.
-				begin := max(bytes.LastIndexByte(piece[:at], 0)+1, at-longest/2)
-				if addr := s.Addr + off + uint64(begin); !slices.Contains(addrs, addr) && len(addrs) < 64 {
-					addrs = append(addrs, addr)
-				}
-				at += len(tail)
 			}
+			return true
 		})
 		if err != nil {
 			return nil, fmt.Errorf("read constants: %w", err)

@@ -16,6 +16,7 @@ type fakeFunc struct {
 	reasons, lines []uint32
 	consumes       bool
 	hidden         bool // nothing calls it
+	bio            bool // it is one of bio.cc's, and begins with no push
 }
 
 // realBuild is what Chromium 148 has, in its order: SSL_peek is there beside SSL_read.
@@ -41,11 +42,16 @@ const (
 func fakeBoring(funcs []fakeFunc, absolute bool, lib byte) []byte {
 	le := binary.LittleEndian
 	data := append([]byte("first\x00../../third_party/boringssl/src"), boringFile...)
-	name := uint64(fakeData + 6)
+	names := map[bool]uint64{false: fakeData + 6, true: fakeData + uint64(len(data))}
+	data = append(append(data, "../../third_party/boringssl/src"...), bioFile...)
 	const size = 256
 	text := bytes.Repeat([]byte{0xcc}, size*(len(funcs)+1))
 	for i, f := range funcs {
 		code := []byte{0x55, 0x48, 0x89, 0xe5} // push %rbp; mov %rsp,%rbp
+		lib, name := lib, names[f.bio]
+		if f.bio {
+			code, lib = []byte{0x48, 0x85, 0xc9}, errLibBIO // test %rcx,%rcx
+		}
 		if f.consumes {
 			code = append(code, 0x48, 0x01, 0x98, 0x80, 0, 0, 0) // add %rbx,0x80(%rax)
 		}
@@ -60,7 +66,8 @@ func fakeBoring(funcs []fakeFunc, absolute bool, lib byte) []byte {
 			code = append(code, 0xbf, lib, 0, 0, 0)
 			code = le.AppendUint32(append(code, 0xba), reason)
 			code = le.AppendUint32(append(code, 0x41, 0xb8), f.lines[k])
-			code = append(code, 0xe8, 0, 0, 0, 0, 0x90) // call
+			// To whom makes no difference, but bio.cc's all call the same.
+			code = append(le.AppendUint32(append(code, 0xe8), uint32(-i*size-len(code)-5)), 0x90)
 		}
 		copy(text[i*size:], append(code, 0x5d, 0xc3))
 	}

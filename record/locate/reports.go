@@ -2,9 +2,11 @@ package locate
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 
 	"golang.org/x/arch/x86/x86asm"
@@ -33,19 +35,21 @@ func (c *codeView) at(addr, n uint64) []byte {
 // report is a place where code calls for an error report.
 type report struct {
 	at           uint64 // of the instruction that names the source file
+	lib          uint32 // the part of the library that the file belongs to
 	reason, line uint32 // 0 where they are not beside it
 }
 
-// maxReports bounds the places looked at; the library has about 30.
+// maxReports bounds the places looked at; the library has about 60.
 const maxReports = 1024
 
 // findReports finds where one of the strings is made the fourth argument, in RCX, of
-// ERR_put_error(library, unused, reason, file, line).
-func findReports(c *codeView, names []uint64) ([]report, error) {
-	var places []uint64
-	add := func(at uint64) {
-		if !slices.Contains(places, at) && len(places) < maxReports {
-			places = append(places, at)
+// ERR_put_error(library, unused, reason, file, line). names says of each, by its address,
+// which library its reports must name. They come in the order of their addresses.
+func findReports(c *codeView, names map[uint64]uint32) ([]report, error) {
+	places := map[uint64]uint32{}
+	add := func(at, name uint64) {
+		if len(places) < maxReports {
+			places[at] = names[name]
 		}
 	}
 	err := each(c.r, c.base, c.size, 16, func(off uint64, piece []byte) bool {
@@ -58,12 +62,12 @@ func findReports(c *codeView, names []uint64) ([]report, error) {
 			}
 			at += i
 			to := here + uint64(at) + 7 + uint64(int64(int32(binary.LittleEndian.Uint32(piece[at+3:]))))
-			if slices.Contains(names, to) {
-				add(here + uint64(at))
+			if _, ok := names[to]; ok {
+				add(here+uint64(at), to)
 			}
 		}
 		// mov $x,%ecx, in programs that are not position-independent
-		for _, name := range names {
+		for name := range names {
 			if name > 0xffffffff {
 				continue
 			}
@@ -74,7 +78,7 @@ func findReports(c *codeView, names []uint64) ([]report, error) {
 					break
 				}
 				at += i
-				add(here + uint64(at))
+				add(here+uint64(at), name)
 			}
 		}
 		return true
@@ -83,8 +87,8 @@ func findReports(c *codeView, names []uint64) ([]report, error) {
 		return nil, fmt.Errorf("read code: %w", err)
 	}
 	var all []report
-	for _, at := range places {
-		if rep, ok := readReport(c, at); ok {
+	for _, at := range slices.Sorted(maps.Keys(places)) {
+		if rep, ok := readReport(c, at, places[at]); ok {
 			all = append(all, rep)
 		}
 	}
@@ -93,8 +97,8 @@ func findReports(c *codeView, names []uint64) ([]report, error) {
 
 // readReport reads the arguments that are set between the place and its call. Only
 // calls that name the library count: the file's name serves assertions too.
-func readReport(c *codeView, at uint64) (rep report, ok bool) {
-	rep.at = at
+func readReport(c *codeView, at uint64, lib uint32) (rep report, ok bool) {
+	rep.at, rep.lib = at, lib
 	code := c.at(at, 64)
 	for pc := 0; pc < len(code); {
 		in, err := x86asm.Decode(code[pc:], 64)
@@ -111,7 +115,7 @@ func readReport(c *codeView, at uint64) (rep report, ok bool) {
 		}
 		switch in.Args[0] {
 		case x86asm.EDI:
-			ok = n == errLibSSL
+			ok = uint32(n) == lib
 		case x86asm.EDX:
 			rep.reason = uint32(n)
 		case x86asm.R8L:
@@ -125,19 +129,18 @@ func readReport(c *codeView, at uint64) (rep report, ok bool) {
 // calls in it, has 2 KiB.
 const maxReporter = 16 << 10
 
-// findStarts returns, in order, where functions begin in front of the reports: what
-// code anywhere calls, if it looks like a beginning.
-func findStarts(c *codeView, reports []report) ([]uint64, error) {
+// findStarts returns, in order, where functions begin in front of the reports, which are
+// in order too: what code anywhere calls, if it looks like a beginning. padded has
+// also those that only the padding in front of them tells.
+func findStarts(c *codeView, reports []report) (starts, padded []uint64, err error) {
 	near := func(to uint64) bool {
-		return slices.ContainsFunc(reports, func(r report) bool { return to <= r.at && r.at-to < maxReporter })
+		i, _ := slices.BinarySearchFunc(reports, to, func(r report, to uint64) int { return cmp.Compare(r.at, to) })
+		return i < len(reports) && reports[i].at-to < maxReporter
 	}
-	first, last := reports[0].at, reports[0].at
-	for _, r := range reports {
-		first, last = min(first, r.at), max(last, r.at)
-	}
+	first, last := reports[0].at, reports[len(reports)-1].at
 	first -= min(first, maxReporter)
 	found := map[uint64]bool{}
-	err := each(c.r, c.base, c.size, 4, func(off uint64, piece []byte) bool {
+	err = each(c.r, c.base, c.size, 4, func(off uint64, piece []byte) bool {
 		here := c.addr + off
 		for _, op := range []byte{0xe8, 0xe9} { // call, jmp
 			for at := 0; ; at++ {
@@ -155,16 +158,19 @@ func findStarts(c *codeView, reports []report) ([]uint64, error) {
 		return true
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read code: %w", err)
+		return nil, nil, fmt.Errorf("read code: %w", err)
 	}
-	var starts []uint64
-	for to := range found {
-		if begins(c, to) {
+	for _, to := range slices.Sorted(maps.Keys(found)) {
+		begins := begins(c, to)
+		if begins {
 			starts = append(starts, to)
 		}
+		// Nothing runs from int3 into what is behind it.
+		if begins || bytes.Equal(c.at(to-2, 2), []byte{0xcc, 0xcc}) {
+			padded = append(padded, to)
+		}
 	}
-	slices.Sort(starts)
-	return starts, nil
+	return starts, padded, nil
 }
 
 // begins reports whether a function begins at an address that something seems to
@@ -192,6 +198,7 @@ type reporter struct {
 	reasons  []uint32 // each once, in order
 	lines    []uint32 // in order
 	consumes bool     // it writes to memory that is not its stack
+	calls    int      // different functions that it calls directly
 	before   int      // lines between its first report and SSL_write's, 0 if it is not shortly before that
 }
 
@@ -222,7 +229,7 @@ func reporters(c *codeView, reports []report, starts []uint64) []*reporter {
 		at := slices.IndexFunc(all, func(f *reporter) bool { return f.start == start })
 		if at < 0 {
 			at = len(all)
-			all = append(all, &reporter{start: start, consumes: reach[start].writes})
+			all = append(all, &reporter{start: start, consumes: reach[start].writes, calls: len(reach[start].calls)})
 		}
 		f := all[at]
 		f.lines = append(f.lines, rep.line)
@@ -241,11 +248,12 @@ func reporters(c *codeView, reports []report, starts []uint64) []*reporter {
 type flow struct {
 	seen   map[int]bool // instructions by offset
 	writes bool         // one writes to memory that is not the stack
+	calls  map[int]bool // what is called directly
 }
 
 // follow walks a function's code along its direct jumps.
 func follow(code []byte) *flow {
-	f := &flow{seen: map[int]bool{}}
+	f := &flow{seen: map[int]bool{}, calls: map[int]bool{}}
 	for todo := []int{0}; len(todo) > 0; {
 		at := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
@@ -264,6 +272,9 @@ func follow(code []byte) *flow {
 			rel, direct := in.Args[0].(x86asm.Rel)
 			switch in.Op {
 			case x86asm.CALL:
+				if direct {
+					f.calls[at+int(rel)] = true
+				}
 				continue
 			case x86asm.RET, x86asm.INT, x86asm.UD2, x86asm.HLT:
 				at = -1

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -69,12 +70,13 @@ func script(t *testing.T, dir string) string {
 	return path
 }
 
-func patternWants() (wants []want) {
+// patternWants are the exchanges of a client whose paths end so.
+func patternWants(end string) (wants []want) {
 	for _, n := range bunSizes {
 		up := pattern(n)
 		down := slices.Clone(up)
 		slices.Reverse(down)
-		wants = append(wants, want{"POST", fmt.Sprintf("/echo%d", n), sum(up), sum(down)})
+		wants = append(wants, want{"POST", fmt.Sprintf("/echo%d%s", n, end), sum(up), sum(down)})
 	}
 	return wants
 }
@@ -98,26 +100,59 @@ func TestBun(t *testing.T) {
 	// The probes must be on the client's file before its first call.
 	idle := start(t, client, "-e", "setTimeout(() => {}, 60000)")
 	rec := record(t, "-o", file, "--comm", "bun-")
-	must(t, client, script(t, dir), "post", fmt.Sprint(port))
+	var wants []want
+	var clients sync.WaitGroup
+	for _, end := range []string{"", "/a", "/b", "/c"} {
+		wants = append(wants, patternWants(end)...)
+		clients.Go(func() {
+			if out, err := exec.Command(client, filepath.Join(dir, "bun.js"), "post", fmt.Sprint(port), end).CombinedOutput(); err != nil {
+				t.Errorf("%v\n%s", err, out)
+			}
+		})
+	}
+	clients.Wait()
 	idle.Process.Kill()
 	t.Log(rec.stop())
-	checkBothSides(t, file, "bun-client", "bun-server", patternWants())
-	// Its server reads and writes on sockets outside of any call on a session, which
-	// nothing links to them.
-	checkClient(t, file, "bun-client")
+	checkBothSides(t, file, "bun-client", "bun-server", wants)
+	checkSide(t, file, "bun-client", "client")
+	checkSide(t, file, "bun-server", "server")
+	checkSockets(t, file, "bun-client", "bun-server")
 }
 
-// checkClient: a client's role, socket, TLS version and cipher are known. Its ALPN is
-// not: TLS 1.3 encrypts it, and nothing is made up.
-func checkClient(t *testing.T, file, comm string) {
+// checkSockets: both sides of every exchange went over one socket.
+func checkSockets(t *testing.T, file, client, server string) {
 	t.Helper()
-	n := 0
+	type ends struct{ src, dst string }
+	of := map[string]map[string]ends{client: {}, server: {}}
+	used := map[ends]bool{}
+	for _, x := range show(t, file) {
+		if of[x.Proc.Comm] != nil && x.Req != nil {
+			of[x.Proc.Comm][x.Req.Path] = ends{x.Net.Src, x.Net.Dst}
+			used[ends{x.Net.Src, x.Net.Dst}] = true
+		}
+	}
+	for path, want := range of[client] {
+		if got := of[server][path]; got != want {
+			t.Errorf("%s: the server has it from %+v, the client sent it over %+v", path, got, want)
+		}
+	}
+	if len(used) < 4 {
+		t.Errorf("%d sockets: the test shows little", len(used))
+	}
+}
+
+// checkSide: one side's role, socket, TLS version and cipher are known. Its ALPN is
+// not: TLS 1.3 encrypts it, and nothing is made up.
+func checkSide(t *testing.T, file, comm, role string) {
+	t.Helper()
+	n, pids := 0, map[int]bool{}
 	for _, x := range show(t, file) {
 		if x.Proc.Comm != comm {
 			continue
 		}
 		n++
-		if x.Net.Role != "client" || x.Net.Dst == "" || x.TLS.Version != "TLS 1.3" || x.TLS.Cipher == "" || x.TLS.ALPN != "" {
+		pids[x.Proc.PID] = true
+		if x.Net.Role != role || x.Net.Src == "" || x.Net.Dst == "" || x.TLS.Version != "TLS 1.3" || x.TLS.Cipher == "" || x.TLS.ALPN != "" {
 			t.Errorf("exchange %d of %s: %+v %+v", x.ID, comm, x.Net, x.TLS)
 		}
 	}
@@ -129,6 +164,7 @@ func checkClient(t *testing.T, file, comm string) {
 		var ev struct {
 			Type    string
 			Payload struct {
+				PID          int
 				Role, Remote string
 				Version      int
 			}
@@ -139,7 +175,7 @@ func checkClient(t *testing.T, file, comm string) {
 		if err := json.Unmarshal([]byte(line), &ev); err != nil {
 			t.Fatal(err)
 		}
-		if p := ev.Payload; p.Remote != "" && (p.Role != "client" || p.Version != 0x0304) {
+		if p := ev.Payload; pids[p.PID] && p.Remote != "" && (p.Role != role || p.Version != 0x0304) {
 			t.Errorf("%s", line)
 		}
 	}
@@ -166,13 +202,14 @@ func TestChromium(t *testing.T) {
 	}
 	t.Log(rec.stop())
 	checkBrowser(t, file, "chromium")
-	checkClient(t, file, "chromium")
+	checkSide(t, file, "chromium", "client")
+	checkSide(t, file, "bun-server", "server")
 }
 
 // checkBrowser: both sides of what the page made the browser send, once each.
 func checkBrowser(t *testing.T, file, browser string) {
 	t.Helper()
-	wants := patternWants()
+	wants := patternWants("")
 	for _, side := range []string{browser, "bun-server"} {
 		got := map[want]int{}
 		for _, x := range show(t, file) {
@@ -239,7 +276,7 @@ func checkTwice(t *testing.T, all []exchange) {
 			got[want{x.Req.Method, x.Req.Path, sum(x.Req.bytes(t)), sum(x.Resp.bytes(t))}]++
 		}
 	}
-	for _, w := range patternWants() {
+	for _, w := range patternWants("") {
 		if got[w] != 2 {
 			t.Errorf("%s: %d exchanges with exactly these bodies, want 2", w.path, got[w])
 		}

@@ -1,5 +1,5 @@
 // A TLS server that answers every body backwards and whose page makes a browser
-// send what the client sends.
+// send what the client sends. A client's third argument ends its paths.
 const sizes = [1, 16383, 16384, 16385, 1 << 20];
 const pattern = (n) => new Uint8Array(n).map((_, i) => i * 7 + (i >> 8) + n);
 const [what, port, cert, key] = process.argv.slice(2);
@@ -25,7 +25,7 @@ if (what === "serve") {
   });
 } else {
   for (const n of sizes) {
-    const r = await fetch(`https://127.0.0.1:${port}/echo${n}`, { method: "POST", body: pattern(n), tls: { rejectUnauthorized: false } });
+    const r = await fetch(`https://127.0.0.1:${port}/echo${n}${cert ?? ""}`, { method: "POST", body: pattern(n), tls: { rejectUnauthorized: false } });
     if ((await r.arrayBuffer()).byteLength !== n) process.exit(1);
   }
 }
