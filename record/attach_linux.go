@@ -31,11 +31,12 @@ const (
 // kernel holds the loaded programs and every link. Dropping a link would detach
 // it at the next garbage collection, so all of them are kept until Close.
 type kernel struct {
-	coll *ebpf.Collection
-	has  map[Feature]bool
-	need uint32   // bits of the targets map that a process must have
-	pids []uint32 // attach to these processes only; none for all
-	libs []string // kinds of library to put probes on; none for all
+	coll  *ebpf.Collection
+	has   map[Feature]bool
+	need  uint32   // bits of the targets map that a process must have
+	pids  []uint32 // attach to these processes only; none for all
+	comms []string // record only processes called so; none for all
+	libs  []string // kinds of library to put probes on; none for all
 
 	secret uint64 // of the ring
 
@@ -155,7 +156,7 @@ func (k *kernel) configure(spec *ebpf.CollectionSpec, o Options, ringBytes int) 
 	if len(o.Parents)+len(o.Command) > 0 {
 		need |= targetTree
 	}
-	k.need = need
+	k.need, k.comms = need, o.Comms
 	spec.Maps["ring"].ValueSize = ringValue(ringBytes)
 	var secret [8]byte
 	_, _ = rand.Read(secret[:]) // never fails

@@ -319,10 +319,11 @@ func (l *libs) probe(m *image, c content, t *Target) error {
 	return nil
 }
 
-// wanted reports whether the filters by process name pid, as far as they do.
+// wanted reports whether the filters by process and by name take pid, as far as there are
+// any. One that takes another name later asks for what it needs.
 func (l *libs) wanted(pid uint32) bool {
 	has, err := l.k.named(pid)
-	return err == nil && has&l.k.need == l.k.need
+	return err == nil && has&l.k.need == l.k.need && (len(l.k.comms) == 0 || l.proc.called(pid, l.k.comms))
 }
 
 // keyOf identifies a file for good. A probe goes onto the inode below overlayfs,

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"unsafe"
@@ -280,6 +281,18 @@ func (p procFS) args(pid uint32) ([]string, bool) {
 
 func splitArgs(b []byte) []string {
 	return strings.Split(string(bytes.TrimRight(b, "\x00")), "\x00")
+}
+
+// called reports whether the name of a process or of one of its threads contains one of
+// names, in any case.
+func (p procFS) called(pid uint32, names []string) bool {
+	files, _ := filepath.Glob(fmt.Sprintf("%s/%d/task/*/comm", p, pid))
+	return slices.ContainsFunc(files, func(file string) bool {
+		comm, err := os.ReadFile(file)
+		return err == nil && slices.ContainsFunc(names, func(name string) bool {
+			return bytes.Contains(bytes.ToLower(comm), bytes.ToLower([]byte(name)))
+		})
+	})
 }
 
 // userHz is in what part of a second procfs counts: USER_HZ, fixed on these
