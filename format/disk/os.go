@@ -83,7 +83,6 @@ type osFile struct {
 	uncaching atomic.Bool
 	room      sync.Mutex // while room beyond the end is asked for or given back
 	reserved  bool       // some may be there
-	closed    bool
 }
 
 // Sync implements [File].
@@ -110,19 +109,17 @@ func (f *osFile) Uncache(last, next int64) {
 	}
 }
 
+// reserve does nothing to a file that is closed.
 func (f *osFile) reserve(from, n int64) {
 	f.room.Lock()
 	defer f.room.Unlock()
-	if !f.closed && reserve(f.File, from, n) {
-		f.reserved = true
-	}
+	f.reserved = reserve(f.File, from, n) || f.reserved
 }
 
 // Close implements [File].
 func (f *osFile) Close() error {
 	f.room.Lock()
 	defer f.room.Unlock()
-	f.closed = true
 	if f.reserved {
 		// To the size it has. What was written is there whether it succeeds or not; if not,
 		// the disk has less room until the file is deleted.
