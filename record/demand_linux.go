@@ -13,10 +13,14 @@ type demand struct {
 }
 
 // onDemand returns the sites that are watched in processes that ask for it.
-func onDemand(found []content) (sites []site) {
+func onDemand(found []content) []site {
+	return sitesThat(found, func(s site) bool { return s.demand })
+}
+
+func sitesThat(found []content, are func(site) bool) (sites []site) {
 	for _, c := range found {
 		for _, s := range c.sites {
-			if s.demand {
+			if are(s) {
 				sites = append(sites, s)
 			}
 		}

@@ -27,12 +27,11 @@ func TestGoroutineEntries(t *testing.T) {
 	dir := t.TempDir()
 	bin := filepath.Join(dir, "goentries")
 	must(t, tool, "build", "-ldflags", "-s -w", "-o", bin, "./bench/goserver")
-	must(t, "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
-		"-keyout", filepath.Join(dir, "key.pem"), "-out", filepath.Join(dir, "cert.pem"), "-subj", "/CN=localhost")
+	cert, key := selfSigned(t)
 	if err := os.WriteFile(filepath.Join(dir, "f"), body(700), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	server := exec.Command(bin, "-root", dir, "-cert", filepath.Join(dir, "cert.pem"), "-key", filepath.Join(dir, "key.pem"))
+	server := exec.Command(bin, "-root", dir, "-cert", cert, "-key", key)
 	out, err := server.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

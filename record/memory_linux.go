@@ -25,15 +25,31 @@ var memoryWrites = []string{"BIO_write"}
 // It belongs to one goroutine.
 type memory struct {
 	libs  *libs
-	sites map[string][]site // of files looked at, by identity
-	hands map[string]bool   // handsMemory of files, by identity
-	plain map[string]bool   // whether files have a probe on their memoryWrite, by identity
-	alone []fileKey         // those that have
+	sites found[[]site] // of files looked at
+	hands found[bool]   // handsMemory of files
+	plain found[bool]   // whether files have a probe on their memoryWrite
+	alone []fileKey     // those that have
 	links map[uint32][]io.Closer
 }
 
+// found is what was found out of files, by identity. It forgets all when it is much.
+type found[T any] map[string]T
+
+// of returns it of one file, and finds it out the first time.
+func (f found[T]) of(id string, find func() T) T {
+	v, known := f[id]
+	if !known {
+		v = find()
+		if len(f) >= maxMet {
+			clear(f)
+		}
+		f[id] = v
+	}
+	return v
+}
+
 func newMemory(l *libs) *memory {
-	m := &memory{libs: l, sites: map[string][]site{}, hands: map[string]bool{}, plain: map[string]bool{}, links: map[uint32][]io.Closer{}}
+	m := &memory{libs: l, sites: found[[]site]{}, hands: found[bool]{}, plain: found[bool]{}, links: map[uint32][]io.Closer{}}
 	// Looked at beforehand: when a session asks, its next write is milliseconds away.
 	for _, path := range globAll(inFolders("libcrypto.so.*")) {
 		m.look(path)
@@ -140,24 +156,19 @@ func (m *memory) look(open string) []site {
 	if !ok {
 		return nil
 	}
-	if sites, known := m.sites[id]; known {
-		return sites
-	}
 	m.libs.mu.Lock()
 	sites, known := m.libs.writes[id] // a program with a library in it can take a second to read
 	m.libs.mu.Unlock()
 	if known {
 		return sites
 	}
-	if img, err := openImage(open); err == nil {
-		sites = writeSites(img)
-		img.Close()
-	}
-	if len(m.sites) >= maxMet {
-		clear(m.sites)
-	}
-	m.sites[id] = sites
-	return sites
+	return m.sites.of(id, func() (sites []site) {
+		if img, err := openImage(open); err == nil {
+			sites = writeSites(img)
+			img.Close()
+		}
+		return sites
+	})
 }
 
 func writeSites(m *image) (sites []site) {
@@ -170,15 +181,8 @@ func writeSites(m *image) (sites []site) {
 }
 
 // builtInWrites returns the same of libraries that export none of it.
-func builtInWrites(found []content) (sites []site) {
-	for _, c := range found {
-		for _, s := range c.sites {
-			if s.memory {
-				sites = append(sites, s)
-			}
-		}
-	}
-	return sites
+func builtInWrites(found []content) []site {
+	return sitesThat(found, func(s site) bool { return s.memory })
 }
 
 // maxExpected bounds the processes that are watched before they ask.

@@ -17,19 +17,13 @@ func (m *memory) watchAlone(path, open string) bool {
 	if !ok {
 		return false
 	}
-	on, known := m.plain[id]
-	if known {
+	return m.plain.of(id, func() bool {
+		on, err := m.probeAlone(path, open)
+		if err != nil {
+			m.libs.trouble(fmt.Errorf("addresses of sessions may be missing: %w", err))
+		}
 		return on
-	}
-	on, err := m.probeAlone(path, open)
-	if err != nil {
-		m.libs.trouble(fmt.Errorf("addresses of sessions may be missing: %w", err))
-	}
-	if len(m.plain) >= maxMet {
-		clear(m.plain)
-	}
-	m.plain[id] = on
-	return on
+	})
 }
 
 func (m *memory) probeAlone(path, open string) (bool, error) {
@@ -74,13 +68,5 @@ func (m *memory) handed(file mapped) bool {
 	if !ok {
 		return false
 	}
-	hands, known := m.hands[id]
-	if !known {
-		if len(m.hands) >= maxMet {
-			clear(m.hands)
-		}
-		hands = handsMemory(file.open)
-		m.hands[id] = hands
-	}
-	return hands
+	return m.hands.of(id, func() bool { return handsMemory(file.open) })
 }

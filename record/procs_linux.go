@@ -289,9 +289,7 @@ func (p procFS) called(pid uint32, names []string) bool {
 	files, _ := filepath.Glob(fmt.Sprintf("%s/%d/task/*/comm", p, pid))
 	return slices.ContainsFunc(files, func(file string) bool {
 		comm, err := os.ReadFile(file)
-		return err == nil && slices.ContainsFunc(names, func(name string) bool {
-			return bytes.Contains(bytes.ToLower(comm), bytes.ToLower([]byte(name)))
-		})
+		return err == nil && called(string(comm), names)
 	})
 }
 

@@ -20,11 +20,16 @@ func (o *Options) selected(p *process, bits uint32, t *processes) bool {
 	case len(o.PIDs) > 0 && bits&targetPID == 0,
 		len(o.Parents)+len(o.Command) > 0 && bits&targetTree == 0,
 		len(o.UIDs) > 0 && !slices.Contains(o.UIDs, p.uid),
-		len(o.Comms) > 0 && !slices.ContainsFunc(o.Comms, func(c string) bool { return strings.Contains(strings.ToLower(p.comm), strings.ToLower(c)) }),
+		len(o.Comms) > 0 && !called(p.comm, o.Comms),
 		len(o.Cgroups) > 0 && !slices.ContainsFunc(o.Cgroups, func(dir string) bool { return t.groups.holds(dir, t.path(p)) }):
 		return false
 	}
 	return true
+}
+
+// called reports whether a name contains one of names, in any case.
+func called(comm string, names []string) bool {
+	return slices.ContainsFunc(names, func(name string) bool { return strings.Contains(strings.ToLower(comm), strings.ToLower(name)) })
 }
 
 // holds reports whether a cgroup is that of a folder, or below it.

@@ -126,13 +126,9 @@ func (t *translator) sample(b []byte) error {
 		if e, ok := as[bpf.SpliffEvFork](b); ok {
 			return t.fork(e)
 		}
-	case bpf.SpliffEvKindEV_HELLO, bpf.SpliffEvKindEV_EXTENSIONS:
+	case bpf.SpliffEvKindEV_HELLO, bpf.SpliffEvKindEV_EXTENSIONS, bpf.SpliffEvKindEV_OPENING:
 		if e, ok := as[bpf.SpliffEvHello](b); ok && uintptr(len(b))-unsafe.Sizeof(*e) >= uintptr(h.Len) {
 			return t.hello(e, b[unsafe.Sizeof(*e):][:h.Len])
-		}
-	case bpf.SpliffEvKindEV_OPENING:
-		if e, ok := as[bpf.SpliffEvHello](b); ok && uintptr(len(b))-unsafe.Sizeof(*e) >= uintptr(h.Len) {
-			t.opening(e, b[unsafe.Sizeof(*e):][:h.Len])
 		}
 	case bpf.SpliffEvKindEV_UNLINKED:
 		t.unlinked(h.Tgid)
@@ -310,25 +306,31 @@ func (t *translator) opening(e *bpf.SpliffEvHello, b []byte) {
 	if e.Off == 0 {
 		delete(t.opened, e.Hdr.Conn) // it is seen once more, or is another one
 	}
-	h := helloOf(t.opened, e.Hdr.Conn)
+	helloOf(t.opened, e.Hdr.Conn).take(e, b)
+}
+
+// take takes in what e brings of a hello, and reports whether something was learnt.
+func (h *hello) take(e *bpf.SpliffEvHello, b []byte) bool {
 	if e.Off == 0 {
-		h.began[bpf.SpliffEvDirDIR_READ] = e.Hdr.Time
+		h.began[e.Hdr.Dir&1] = e.Hdr.Time
 	}
-	h.add(uint8(bpf.SpliffEvDirDIR_READ), e.Off, b)
+	return h.add(e.Hdr.Dir, e.Off, b)
 }
 
 // hello takes in a part of a handshake. It comes before its connection is
 // announced, unless that was known from the middle.
 func (t *translator) hello(e *bpf.SpliffEvHello, b []byte) error {
+	kind := bpf.SpliffEvKind(e.Hdr.Kind)
+	if kind == bpf.SpliffEvKindEV_OPENING {
+		t.opening(e, b)
+		return nil
+	}
 	h := helloOf(t.hellos, e.Hdr.Conn)
 	learnt := false
-	if bpf.SpliffEvKind(e.Hdr.Kind) == bpf.SpliffEvKindEV_EXTENSIONS {
+	if kind == bpf.SpliffEvKindEV_EXTENSIONS {
 		learnt = h.extensions(b)
 	} else {
-		if e.Off == 0 {
-			h.began[e.Hdr.Dir&1] = e.Hdr.Time
-		}
-		learnt = h.add(e.Hdr.Dir, e.Off, b)
+		learnt = h.take(e, b)
 	}
 	c := t.conns[e.Hdr.Conn]
 	if !learnt || c == nil {
